@@ -266,7 +266,7 @@ def turns(*, journal: bool = False, backend: str | None = None) -> Any:
     return frame_or_rows(rows(found), backend)
 
 
-def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
+def what_if(asked: Any = None, *, models: Sequence[str] | str) -> Report:
     """What recorded answers would have cost at the prices of other models.
 
     `asked` is a frame or list as `turns` returns it, or a `Conversation`; None is the notebook's.
@@ -284,7 +284,7 @@ def what_if(asked: Any = None, *, models: Sequence[str]) -> Report:
     for name, how in {"to_dicts": (), "to_pylist": (), "to_dict": ("records",)}.items():
         if hasattr(found, name):
             found = getattr(found, name)(*how)
-    return reckoned(get_session(), found, models)
+    return reckoned(get_session(), found, [models] if isinstance(models, str) else models)
 
 
 def _shown(show: bool | None) -> bool | None:

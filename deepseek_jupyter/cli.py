@@ -36,7 +36,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The commands and their flags."""
     made = argparse.ArgumentParser("deepseek-jupyter", description="DeepSeek in notebooks.")
     made.add_argument("--version", action="version", version=__version__)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -131,7 +130,11 @@ def _replay(options: argparse.Namespace) -> tuple[str, int]:
         )
     content, problems = play(options.notebook, found)
     if options.out:
-        options.out.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+        try:
+            options.out.write_text(json.dumps(content, ensure_ascii=False, indent=1), "utf-8")
+        except OSError as why:
+            said = f"{options.out} cannot be written: {why.strerror}."
+            raise ReplayError(said, "Name a file in another folder.") from None
     told = f"{options.notebook} ran from {options.pack} ({found}); nothing was sent."
     return "\n".join(problems or [told]), 1 if problems else 0
 

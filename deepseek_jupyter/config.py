@@ -101,10 +101,11 @@ class DeepSeek(Configurable):
         help="auto answers a question that was asked before from what was kept, at no cost; always "
         "sends nothing; never asks each time.",
     )
-    pace = Unicode(
-        "0",
+    pace = Union(
+        [Unicode(), Float()],
+        default_value="0",
         help="How fast a kept answer is shown: 1 as it came, 4 four times as fast, 0 at once, "
-        "think=8 for thinking; silences over 2 s are cut, but for real.",
+        "think=8 for thinking; silences over 2 s are cut, except with real.",
     )
     recordings = List(
         Unicode(), help="Recordings (.dsrec, %deepseek pack) that answer questions, as replay says."
@@ -185,7 +186,6 @@ class DeepSeek(Configurable):
         words.choose(change["new"])
 
     def items(self) -> dict[str, Any]:
-        """Every setting and its value."""
         return {name: getattr(self, name) for name in sorted(self.trait_names(config=True))}
 
 

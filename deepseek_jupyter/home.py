@@ -25,7 +25,7 @@ def home() -> Path:
             return Path(named).expanduser().absolute()
         from platformdirs import user_data_path
 
-        # An older platformdirs (4.0) leaves the ~ as it is where it stands for nothing.
+        # An older platformdirs (4.0) leaves a ~ that cannot be expanded as it is.
         return user_data_path("deepseek-jupyter", appauthor=False).expanduser()
     except RuntimeError:  # no HOME, and no entry in the table of users, as in some containers
         return NOWHERE

@@ -60,12 +60,8 @@ def english(output: str) -> str:
     """What a cell has shown, as a model reads it: `said` undone, for the whole and each line."""
     if not _shown or output in _shown:
         return _shown.get(output, output)
-    return "\n".join(map(_english, output.split("\n")))
-
-
-def _english(line: str) -> str:
-    before, inner, after = _ESCAPES.fullmatch(line).groups()  # type: ignore[union-attr]
-    return f"{before}{_shown.get(inner, inner)}{after}"
+    lines = (_ESCAPES.fullmatch(line).groups() for line in output.split("\n"))  # type: ignore[union-attr]
+    return "\n".join(f"{before}{_shown.get(line, line)}{after}" for before, line, after in lines)
 
 
 class Translator:

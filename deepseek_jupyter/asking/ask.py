@@ -22,10 +22,9 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from contextlib import AsyncExitStack, ExitStack, aclosing, closing, contextmanager
+from contextlib import ExitStack, aclosing, closing, contextmanager
 from dataclasses import replace
 from typing import Any
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from deepseek_jupyter.context.prompt import fill
 from deepseek_jupyter.display.surfaces import NOWHERE, FromThread, Surface, preparing, surface
@@ -48,9 +47,6 @@ _TICK = 0.1  # seconds
 _TOGETHER = 0.02  # seconds in which each of several answers is looked at once
 
 Ended = Callable[[Reply], None]
-
-# Places, as long as they are used: by loop, their number, and the provider that is named.
-_places = WeakValueDictionary[tuple[object, ...], asyncio.Semaphore]()
 
 
 def _ignored(reply: Reply) -> None:
@@ -159,24 +155,14 @@ def ask(
 
 
 async def aask(session: Session, question: Question, on: Surface | None = None) -> Reply:
-    """`ask` for code with a loop of its own; cancelling it stops the answer.
-
-    Of thousands at once, at most twice as many as may run are prepared: keeping all of them would
-    cost a fifth of the time in garbage collection.
-    """
+    """`ask` for code with a loop of its own; cancelling it stops the answer."""
     on = on or surface(None)
     on.raises = _raises(session, question)
-    most, model = 2 * session.config.concurrency, question.model or session.config.model
-    provider, _ = session.endpoints.named(question.provider, model)
-    asked = asyncio.get_running_loop(), most, provider
-    places = _places.setdefault(asked, asyncio.Semaphore(most))
-    async with AsyncExitStack() as waiting:
-        with preparing(on, question.prompt):
-            await waiting.enter_async_context(places)
-            run = await _arun(session, question, on, _ignored)
-        async with aclosing(_aevents(session, run, _ignored)) as shown:
-            async for _ in shown:
-                await waiting.aclose()
+    with preparing(on, question.prompt):
+        run = await _arun(session, question, on, _ignored)
+    async with aclosing(_aevents(session, run, _ignored)) as shown:
+        async for _ in shown:
+            pass
     return _reply(session, question, run)
 
 
@@ -366,32 +352,21 @@ async def _abatches(session: Session, run: Run) -> AsyncGenerator[list[Event]]:
             return
 
 
-_ticked = WeakKeyDictionary[asyncio.AbstractEventLoop, set[Run]]()
-
-
 @contextmanager
 def _ticking(run: Run) -> Iterator[None]:
-    """A quiet tick now and then, for the clock on the screen; one timer for all of a loop.
+    """A quiet tick now and then, for the clock on the screen.
 
     And for Stop: ipykernel (7.4) cancels an awaiting cell from a signal handler that does not wake
     the loop, so that without other events the cell would go on until the server says something.
     """
-    loop = asyncio.get_running_loop()
-    if loop not in _ticked:
-        _ticked[loop] = set()
-        loop.call_later(_TICK, _tick, loop)
-    runs = _ticked[loop]
-    runs.add(run)
+    timer = list[asyncio.TimerHandle]()
+    _tick(run, timer)
     try:
         yield
     finally:
-        runs.discard(run)
+        timer[0].cancel()
 
 
-def _tick(loop: asyncio.AbstractEventLoop) -> None:
-    if not _ticked[loop]:
-        del _ticked[loop]
-        return
-    loop.call_later(_TICK, _tick, loop)
-    for run in [*_ticked[loop]]:
-        run.take(None)
+def _tick(run: Run, timer: list[asyncio.TimerHandle]) -> None:
+    timer[:] = [asyncio.get_running_loop().call_later(_TICK, _tick, run, timer)]
+    run.take(None)

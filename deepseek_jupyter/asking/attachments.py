@@ -98,7 +98,6 @@ class Wanted:
 
 
 def _names_in(expression: str) -> list[str]:
-    """The variables that an expression speaks of."""
     try:
         tree = ast.parse(expression.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -234,7 +233,6 @@ def wanted(items: Iterable[Any], names: Mapping[str, Any]) -> Iterator[Wanted]:
 
 
 def name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
-    """How the notebook calls `value`."""
     for name, other in names.items():
         if other is value and not name.startswith("_"):
             return name
@@ -242,8 +240,8 @@ def name_of(value: Any, names: Mapping[str, Any], number: int) -> str:
 
 
 def _of_spec(spec: str, names: Mapping[str, Any]) -> Iterator[Wanted]:
-    whole = path_meant(spec)
-    if whole is not None and os.path.exists(whole):  # a colon may be a part of a path
+    whole = path_meant(spec) or (Path(spec) if ":" in spec else None)
+    if whole is not None and os.path.isfile(whole):  # a colon may be a part of a path
         yield _file(spec.strip("\"'"), whole)
         return
     refuse_address(spec)
@@ -432,8 +430,8 @@ def kept_from_texts(session: Session, name: str, value: Any, names: Mapping[str,
     if not isinstance(value, str | int | float):
         return below or bool(policy.columns or policy.limits or any(r.forbid for r in files))
     kind = "text" if isinstance(value, str) else "number"
-    told = policy.told(value) if isinstance(value, str) else level
-    return min(level, told) < SAMPLE or any(kind in rules.forbid for rules in files)
+    strictest_named = policy.level_of_text(value) if isinstance(value, str) else level
+    return min(level, strictest_named) < SAMPLE or any(kind in rules.forbid for rules in files)
 
 
 def _cards(path: Iterable[Turn]) -> set[tuple[str, str, str]]:
@@ -472,8 +470,8 @@ def held_back(turn: Turn, files: Iterable[DataRules]) -> bool:
         shown = [(now.level(c["name"]), Level.parse(c["level"])) for c in detail.get("columns", ())]
         if not shown:
             limits = [Level.parse(level) for level in _WHOLE.findall(then)]
-            told = now.told(turn.sent)  # of a text, by the names in it
-            shown = [(min(now.whole, told), min([policy.whole, *limits]))]
+            strictest_named = now.level_of_text(turn.sent)  # of a text, by the names in it
+            shown = [(min(now.whole, strictest_named), min([policy.whole, *limits]))]
         if any(may < did for may, did in shown):
             return True
     return False
@@ -487,12 +485,10 @@ class DataCard:
 
     @property
     def text(self) -> str:
-        """What leaves."""
         return self.attachment.text
 
     @property
     def tokens(self) -> int:
-        """Tokens of the text, estimated."""
         return self.attachment.tokens
 
     def __str__(self) -> str:

@@ -56,12 +56,16 @@ class NextTokens:
         return Report(title, listed, ("token", "p"), quoted=-1)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        told = {"text": self.text, "model": self.model, "tokens": [*map(list, self.tokens)]}
-        return {NEXT_MIME: told, "text/html": self._report().html(), "text/plain": repr(self)}
+        found = {"text": self.text, "model": self.model, "tokens": [*map(list, self.tokens)]}
+        return {NEXT_MIME: found, "text/html": self._report().html(), "text/plain": repr(self)}
 
 
 def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextTokens:
     """Ask for one token after `text`. Raises `ParameterError` where no host reports `n`."""
+    if not isinstance(text, str) or not text.strip():
+        raise ParameterError("There is no text to go on from.", "Pass the beginning of one.")
+    if not 1 <= n <= 20:
+        raise ParameterError("n is a number from 1 to 20.")
     question = Question(
         _WISH,
         parameters={"max_tokens": 1, "top_logprobs": n},
@@ -77,7 +81,8 @@ def next_tokens(session: Session, text: str, n: int, **options: Any) -> NextToke
     found = rows((reply.logprobs or {}).get("content"))
     if not found:
         raise ParameterError(
-            f"{reply.model} came without probabilities.", "Ask with -p deepseek or -p local."
+            f"{reply.model} returned no probabilities of tokens.",
+            "Ask with -p deepseek or -p local.",
         )
     every = {found[0]["token"]: found[0]["p"], **found[0]["alternatives"]}
     listed = sorted(every.items(), key=lambda pair: -pair[1])
@@ -102,16 +107,20 @@ def branching(turn: Turn, at: int, choice: int) -> Question:
             "Ask without tools and schema.",
         )
     if _END.fullmatch(new[0]):
-        raise ParameterError("With this token the answer ends; nothing can follow it.")
+        raise ParameterError(
+            "With this token the answer ends; nothing can follow it.", "Choose another token."
+        )
     try:
         text = (before + new[0]).decode()
     except UnicodeDecodeError:
         raise ParameterError(
             "This token ends within a character, which cannot be sent.", "Choose one after it."
         ) from None
-    told = [f"{visible(raw)} ({percent(chance(logprob))})" for raw, logprob in (new, own)]
+    shown = [f"{visible(raw)} ({percent(chance(logprob))})" for raw, logprob in (new, own)]
     chosen = Token((new, *(pair for pair in (own, *others) if pair != new)), chosen=True)
-    said = f"You chose {told[0]}." if new == own else f"You chose {told[0]} in place of {told[1]}."
+    said = (
+        f"You chose {shown[0]}." if new == own else f"You chose {shown[0]} in place of {shown[1]}."
+    )
     parameters = {name: v for name, v in turn.parameters.items() if name not in _THINKING}
     return Question(
         turn.prompt,

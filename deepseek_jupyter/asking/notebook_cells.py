@@ -64,7 +64,6 @@ def chosen_cells(
 
 
 def all_cells() -> tuple[Cell, ...]:
-    """The notebook's code cells."""
     return (cells_of(raw_cells(), None) or from_history(shell())).cells
 
 
@@ -125,7 +124,6 @@ def cells_of(cells: object, cell_id: str | None) -> Document | None:
 
 
 def _cell(cell: Mapping[str, Any]) -> Cell:
-    """A cell of nbformat's JSON."""
     number = cell.get("execution_count")
     count = number if isinstance(number, int) else None
     source, output = text_of(cell.get("source")), output_text(cell.get("outputs"))

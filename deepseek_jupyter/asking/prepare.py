@@ -85,13 +85,11 @@ class Placed:
 
     @property
     def tokens(self) -> int:
-        """Tokens of `message`, estimated."""
         texts = (self.cells.text(), self.question.message)
         return sum(map(estimate_tokens, texts)) + sum(a.tokens for a in self.gathered.attachments)
 
     @property
     def images(self) -> tuple[str, ...]:
-        """The pictures of all attachments."""
         return tuple(url for a in self.gathered.attachments for url in a.images)
 
     def for_model(self, model: str, *, sees: bool) -> Placed:
@@ -293,7 +291,7 @@ class _Preparation:
         if not system.endswith(self.words):
             system = "\n\n".join(filter(None, (system, self.words)))
         self.system = system
-        given, *self.told = session.endpoints.parameters(provider)
+        given, *self.remarks = session.endpoints.parameters(provider)
         given |= {
             name: value
             for name, value in turn.parameters.items()
@@ -326,8 +324,8 @@ class _Preparation:
         built = WIRES[provider.wire].build(request, provider.dialect)  # refuses wrong parameters
         self.teaching.check_body(built.body, self.words, thinks=built.thinks)
         check_images(url for message in messages for url in message.images)
-        told = (*built.notices, *filter(None, self.told))
-        built, budget = self._checked(placed, replace(built, notices=told))
+        notices = (*built.notices, *filter(None, self.remarks))
+        built, budget = self._checked(placed, replace(built, notices=notices))
         turn = self._noted(turn, request, built, window, [] if self._completes() else texts)
         if question.new and not question.dry_run:  # only now: a refused question changes nothing
             session.memory.conversation = self.conversation
@@ -400,7 +398,7 @@ class _Preparation:
                 model_id(dialect, self.model, think, effort)
                 thinking_fields(dialect, self.model, think, effort)
             except ParameterError as error:
-                self.told.append(f"The thinking settings do not apply here: {error.what}")
+                self.remarks.append(f"The thinking settings do not apply here: {error.what}")
                 return None, None
         return think, effort
 
@@ -592,9 +590,9 @@ class _Preparation:
             which = "A picture" if unseen == 1 else f"{unseen} pictures"
             what = f"stayed here: {self.model} is not known to see images."
             said.append(f"{which} of earlier turns {what}")
-        told = [notice for a in placed.gathered.attachments for notice in a.notices]
+        of_attachments = [notice for a in placed.gathered.attachments for notice in a.notices]
         # What a change to a cell sends of a frame is not the user's choice.
-        said += map(Detail, told) if question.material else told
+        said += map(Detail, of_attachments) if question.material else of_attachments
         said += placed.gathered.renewed
         return tuple(filter(None, said))
 

@@ -55,22 +55,17 @@ _WHY = {
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """Everything that leaves. `messages` and `body` are those of the request in the words of chat
-    completions, `payload` the bytes that are posted; of a turn that was sent before `payload` is
-    empty. In one line `summary` says how many tokens it is, what they cost and which values leave.
-    `key` is the variable of the key for `url`, `wire` how they are posted. `id` is what `drawn`
-    takes; "" where there is nothing to ask.
-    """
+    """Everything that leaves."""
 
     title: str
-    summary: str
-    body: Mapping[str, Any]
-    payload: bytes
+    summary: str  # in one line: how many tokens, what they cost, which values leave
+    body: Mapping[str, Any]  # in the words of chat completions
+    payload: bytes  # what is posted; empty for a turn that was sent before
     reports: Sequence[Report]
     url: str = ""
-    key: str = ""
+    key: str = ""  # the variable of the key for `url`
     wire: str = "chat"
-    id: str = ""
+    id: str = ""  # what `drawn` takes; "" where there is nothing to ask
 
     def as_code(self, form: str) -> Drawing:
         """The request as code: ``curl``, ``python`` with httpx, or ``openai``."""
@@ -229,7 +224,6 @@ def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
 
 
 def _shortened(turn: Turn) -> list[Report]:
-    """Which attachments leave only in part."""
     sentences = turn.sending.get("shortened", ())
     return [Report("Not all of it leaves", remark="\n".join(sentences))] if sentences else []
 
@@ -320,7 +314,7 @@ def _masked(messages: Sequence[Message]) -> list[Report]:
     found = Counter((m[0], m[1]) for text in texts for m in PSEUDONYM.finditer(text))
     other = "a value that the data policy withholds"
     rows = [(name, f"{n:,}", _WHY.get(kind, other)) for (name, kind), n in sorted(found.items())]
-    heads = ("instead", "times", "of")
+    heads = ("pseudonym", "times", "replaces")
     return [Report("Masked", rows, heads)] if rows else [Report("Nothing was masked.")]
 
 

@@ -41,17 +41,12 @@ _CONTINUE = "Go on exactly where you stopped."
 
 @dataclass(frozen=True, slots=True)
 class Beginning:
-    """What an answer begins with, for the model to go on from (prefix completion).
+    """What an answer begins with, for the model to go on from (prefix completion)."""
 
-    `text` is as it goes out. A beginning that is cut from the answer of the turn `of` is a question
-    of that turn's message; `tokens` are its tokens in the API's form, `said` is what the user reads
-    of the cut.
-    """
-
-    text: str
-    of: Turn | None = None
-    tokens: tuple[dict[str, Any], ...] = ()
-    said: str = ""
+    text: str  # as it goes out
+    of: Turn | None = None  # the turn from whose answer it is cut, and whose message goes out again
+    tokens: tuple[dict[str, Any], ...] = ()  # of the text, in the API's form
+    said: str = ""  # what the user reads of the cut
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,19 +55,6 @@ class Question:
 
     As flags and callers give it, `attach`, `tools`, `schema` and `cells` are in any form that
     `deepseek_jupyter.ask` takes; `ask.resolve` makes values of them.
-
-    `by_prompt` knows a cell without an id again by its prompt.
-    `new` begins a new conversation first; `history` False asks outside the conversation; `go_on`
-    continues the last answer, which broke off or was cut; `branch` asks on that branch and leaves
-    the active one; `instead_of` is the id of the turn whose sibling this becomes. `dry_run` shows
-    what would be sent, and sends nothing; `drawn` is where a dry run would have sent which bytes:
-    anything else is refused. `material` is sent below the prompt and is no part of it;
-    `shortened` says in sentences of what it holds only a part.
-    `fit` says what of documents to send that do not fit, `cite` asks for quotes from them.
-    `said` is the prompt as the message says it, where that differs: names in place of ``@name``.
-    `web` lets the provider's server search the web for the answer. `begins` is what the answer
-    begins with, where that is not the model's to say. `pace` is how fast a kept answer is played
-    (`rhythm.Pace`).
     """
 
     prompt: str
@@ -83,32 +65,32 @@ class Question:
     system: str | None = None
     parameters: Mapping[str, Any] = field(default_factory=dict)
     stream: bool | None = None
-    history: bool | None = None
-    new: bool = False
-    go_on: bool = False
+    history: bool | None = None  # False asks outside the conversation
+    new: bool = False  # begin a new conversation first
+    go_on: bool = False  # continue the last answer, which broke off or was cut
     format: str = "md"
     budget: float | None = None
     on_error: str | None = None
     cell_id: str | None = None
-    by_prompt: bool = False
-    branch: str | None = None
-    instead_of: str | None = None
+    by_prompt: bool = False  # know a cell without an id again by its prompt
+    branch: str | None = None  # ask there, and leave the active one
+    instead_of: str | None = None  # the id of the turn whose sibling this becomes
     replay: str | None = None
-    pace: str | None = None
-    dry_run: bool = False
-    drawn: tuple[str, bytes] | None = None
-    material: str = ""
-    shortened: tuple[str, ...] = ()
+    pace: str | None = None  # how fast a kept answer is played (`rhythm.Pace`)
+    dry_run: bool = False  # show what would be sent, and send nothing
+    drawn: tuple[str, bytes] | None = None  # where a dry run would have sent what: nothing else may
+    material: str = ""  # sent below the prompt, and no part of it
+    shortened: tuple[str, ...] = ()  # of what `material` holds only a part, in sentences
     attach: Any = ()
-    said: str | None = None
+    said: str | None = None  # the prompt as the message says it: names in place of ``@name``
     cells: str | int | None = None
     schema: Any = None
     tools: Any = ()
     approve: str | None = None
-    fit: str | None = None
-    cite: bool = False
-    web: bool = False
-    begins: Beginning | None = None
+    fit: str | None = None  # what to send of documents that do not fit
+    cite: bool = False  # ask for quotes from documents
+    web: bool = False  # the provider's server may search the web for the answer
+    begins: Beginning | None = None  # the answer's beginning, where the model does not say it
 
     def check(self) -> None:
         """Raise `ParameterError` for what no provider could make sense of."""
@@ -172,8 +154,8 @@ def fitting(options: Mapping[str, Any]) -> dict[str, Any]:
             continue
         fits = any(isinstance(value, types) for types, _ in kinds)
         if not fits or value != value or (isinstance(value, bool) and "bool" not in words):
-            told = " or ".join(said for _, said in kinds)
-            raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {told}.")
+            allowed = " or ".join(said for _, said in kinds)
+            raise ParameterError(f"{name} cannot be {shortened(repr(value), 60)}: it is {allowed}.")
     return found
 
 

@@ -119,11 +119,9 @@ class Replay:
         self._stopped = True
 
     def skip(self) -> None:
-        """Show the rest at once."""
         self._skipped = True
 
     def take(self) -> list[Delta]:
-        """What was shown since the last call."""
         shown, self._shown = self._shown, []
         return shown
 

@@ -161,7 +161,9 @@ class Reply:
 
     @property
     def finish_reason(self) -> str | None:
-        """As the server said it; ``interrupted``, ``truncated`` or ``error`` where it could not."""
+        """In the API's words (``stop``, ``length``), else as the server said it; ``interrupted``,
+        ``truncated`` or ``error`` where it could not.
+        """
         return self.turn.finish_reason
 
     @property

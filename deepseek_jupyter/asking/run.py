@@ -105,14 +105,14 @@ class Run:
         at = [place is self._prepared for place in self._places].index(True) + 1
         if at == len(self._places) or self._rounds.steps or self.exchange.has_output:
             raise error
-        told = f"{where(self._prepared)} did not answer: {error.what.rstrip('.')}"
+        notice = f"{where(self._prepared)} did not answer: {error.what.rstrip('.')}"
         prepared = self._places[at]
         self._transcript.waiting = None
         self._ask_at(prepared)
         if self._turn.history:
             self._session.prefix = prepared.prefix
-        told = f"{told}. {where(prepared)} is asked instead."
-        self._transcript.notices += [told, *filter(self._session.first_time, prepared.notices)]
+        notice = f"{notice}. {where(prepared)} is asked instead."
+        self._transcript.notices += [notice, *filter(self._session.first_time, prepared.notices)]
         self._session.memory.checkpoint(self._turn, "waiting", Completion())
         self._refresh(time.monotonic())
 
@@ -129,13 +129,13 @@ class Run:
         if (begins := self._prepared.begins) and begins.said:
             self._transcript.notices.append(begins.said)
         news = [*filter(self._session.first_time, self._prepared.notices)]
-        for told in news:
-            self._transcript.note(told)
+        for notice in news:
+            self._transcript.note(notice)
         if NO_KEY in news:
             self._turn = replace(self._turn, offer="key")
         if memory.restored_notice and self._session.first_time(memory.restored_notice):
-            told = memory.restored_notice  # without a command to give, nothing follows from it
-            self._transcript.note(told if "%deepseek" in told else Detail(told))
+            notice = memory.restored_notice  # without a command to give, nothing follows from it
+            self._transcript.note(notice if "%deepseek" in notice else Detail(notice))
         record = {**record_of(self._turn), "notices": [*self._transcript.notices]}
         self._surface.begin(record, self.stop)
         self._rhythm = Rhythm(time.monotonic())

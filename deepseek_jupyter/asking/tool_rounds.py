@@ -452,7 +452,7 @@ def searches(completion: Completion) -> list[Step]:
 
 
 def named(page: WebPage) -> str:
-    """A page by its title and host; no link, for a model chose it."""
+    """A page by its title and host; no link, because a model chose it."""
     host = page.url.partition("://")[2].partition("/")[0].rpartition("@")[2] or page.url
     return shortened(f"{page.title} ({host})" if page.title else page.url, 300)
 

@@ -73,9 +73,9 @@ def offers_tools(provider: Provider, model: str) -> bool:
         from deepseek_jupyter.local import MODELS
 
         return model in MODELS and MODELS[model].tools
-    told = provider.facts(model).tools
-    if told is not None:
-        return told
+    known = provider.facts(model).tools
+    if known is not None:
+        return known
     folded, dialect = model.casefold(), provider.dialect
     own_server = dialect.schema == "json_schema"  # also one that is like vllm under another name
     known = "deepseek" in folded and "r1" not in folded
@@ -188,7 +188,6 @@ class _Attached:
         }
 
     def sql(self) -> Tool:
-        """The `sql` tool over the frames."""
         from deepseek_jupyter.tools.arrow import frame_like
         from deepseek_jupyter.tools.sandbox import Limits
         from deepseek_jupyter.tools.sql import sql_tool

@@ -108,7 +108,6 @@ class Effects(ast.NodeVisitor):
 
     @classmethod
     def of(cls, body: Iterable[ast.AST]) -> Effects:
-        """Those of some statements."""
         found = cls()
         for node in body:
             found.visit(node)
@@ -378,5 +377,4 @@ def shared(value: ast.expr) -> Iterator[str]:
 
 
 def _called(call: ast.Call) -> str:
-    """The name of the function or method."""
     return str(getattr(call.func, "attr", getattr(call.func, "id", "")))

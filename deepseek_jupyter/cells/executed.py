@@ -38,13 +38,11 @@ class Log:
         self._runs: dict[int, Executed] = {}
 
     def add(self, run: Executed, error: BaseException | None = None) -> None:
-        """Note a run that has ended."""
         self._runs[run.count] = run
         if error is not None:
             self.failed, self.error = run, error
 
     def has(self, count: int) -> bool:
-        """Whether this run has ended."""
         return count in self._runs
 
     def clear(self) -> None:

@@ -54,9 +54,10 @@ class Failure:
             if len(message) > _MESSAGE:
                 part = f"{_MESSAGE:,} of {len(message):,} characters"
                 said.append(f"Of the message of {_kind(one)} the model reads {part}.")
+                message = f"{message[: _MESSAGE // 2]} … {message[-_MESSAGE // 2 :]}"
             found = cls(
                 _kind(one),
-                _both_ends(message),
+                message,
                 tuple(_frames(one, cell_of)),
                 tuple(dict.fromkeys(_missing(one))),
                 found,
@@ -160,10 +161,3 @@ def _missing(error: BaseException) -> Iterator[str]:
         yield PurePath(str(error.filename)).name
     for single, double in _QUOTED.findall(_message(error)):
         yield single or double
-
-
-def _both_ends(message: str) -> str:
-    if len(message) <= _MESSAGE:
-        return message
-    half = _MESSAGE // 2
-    return f"{message[:half]} … {message[-half:]}"

@@ -198,19 +198,11 @@ def stale_notes(
     runs that are newer proves nothing. Without it only the runs speak.
     """
     notes: list[str] = []
-    bound: dict[str, Executed] = {}
     for item in sorted(chosen, key=lambda c: c.run.count):
         run, names = item.run, ", ".join(item.names)
         notes += _replaced(run, names, cell, runs)
         if notebook is not None and run.id is not None and 0 < run.at <= saved:
             notes += _edited(run, names, cell, notebook)
-        for name in effects(run.python).binds & set(item.names):
-            before = bound.get(name, run)
-            if _is_above(run, before, notebook or {}):
-                notes.append(
-                    f"{name} was bound in {before.name} and again in {run.name}, above it."
-                )
-            bound[name] = run
     return list(dict.fromkeys(notes))
 
 
@@ -237,11 +229,6 @@ def _edited(
     if here is not None and placed.index > here.index:
         notes.append(f"{run.name} is below {cell.name} and ran before it ({names}).")
     return notes
-
-
-def _is_above(run: Executed, before: Executed, notebook: Mapping[str, NotebookCell]) -> bool:
-    a, b = notebook.get(run.id or ""), notebook.get(before.id or "")
-    return a is not None and b is not None and run.id != before.id and a.index < b.index
 
 
 def excerpt(python: str, names: Iterable[str]) -> str:

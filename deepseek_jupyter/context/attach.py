@@ -46,7 +46,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     if kind not in (containers, objects, arrays):
         return attachment
     # A rule for a name holds for texts that show it as a key or heading, too.
-    told = policy.told(attachment.text.partition("\n")[2], attachment.labels)
+    told = policy.level_of_text(attachment.text.partition("\n")[2], attachment.labels)
     if told >= policy.whole:
         return attachment
     attachment = kind.attach(name, value, policy.tightened([("*", told)]), redactor)

@@ -4,8 +4,7 @@ Every text is redacted first, in a fixed order, and then fitted: the budget may 
 but never changes what a pseudonym stands for. What is left out is counted.
 
 The steps, until it fits: fewer sample rows and narrower cells; shorter descriptions; then as many
-columns as there is room for, in the frame's order, the rest counted by type. What room a step
-leaves goes to the next longer descriptions of the first columns.
+columns as there is room for, in the frame's order, the rest counted by type.
 
 The facts about a column are computed in Python from plain values, so that every library's frame
 gives the same figures to the last digit.
@@ -40,9 +39,6 @@ class Described:
     name: str
     type: str
     details: Sequence[str]
-
-    def line(self, detail: int) -> str:
-        return f"- {self.name}: {self.details[detail]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +80,10 @@ class _Plan:
 def fit(head: str, columns: Sequence[Described], rows: Rows, budget: int) -> Fitted:
     """The longest card that `budget` tokens hold. `head` alone is always in it."""
     draft = _Draft(head, columns, rows)
-    every = len(columns)
-    for plan in _plans(len(rows.places)):
+    every, few, one = len(columns), min(len(rows.places), 3), min(len(rows.places), 1)
+    steps = [(2, len(rows.places), _WIDTH), (2, few, _WIDTH), (2, few, 24), (2, one, 24)]
+    steps += [(2, one, 12), (2, 0, 0), (1, 0, 0), (0, 0, 0)]
+    for plan in (_Plan(*step) for step in dict.fromkeys(steps)):
         if within(draft.text(plan, every), budget):
             return draft.enriched(plan, every, budget)
     least = _Plan(0, 0, 0)
@@ -99,27 +97,24 @@ class _Draft:
     def __init__(self, head: str, columns: Sequence[Described], rows: Rows) -> None:
         self._head, self._columns, self._rows = head, columns, rows
 
-    def text(self, plan: _Plan, count: int, extra: int = 0) -> str:
-        """The card with `count` columns, the first `extra` of them at one detail more."""
-        shown, detail = self._columns[:count], plan.detail
-        if detail == extra == 0:  # names alone, neighbours of one type on one line
+    def text(self, plan: _Plan, count: int) -> str:
+        """The card with `count` columns."""
+        shown = self._columns[:count]
+        if plan.detail:
+            lines = [f"- {column.name}: {column.details[plan.detail]}" for column in shown]
+        else:  # names alone, neighbours of one type on one line
             groups = groupby(shown, key=attrgetter("type"))
             lines = [f"- {kind}: {', '.join(c.name for c in some)}" for kind, some in groups]
-        else:
-            lines = [column.line(detail + (at < extra)) for at, column in enumerate(shown)]
         rest = _rest(self._columns[count:], count)
         return "\n".join([self._head, *lines, *rest, *_table(self._rows, plan.rows, plan.width)])
 
     def enriched(self, plan: _Plan, count: int, budget: int) -> Fitted:
-        """`plan`, with what it leaves of the budget spent on more rows or longer descriptions."""
-        extra = 0
-        if plan.detail < 2:
-            extra = _most(count, lambda n: self.text(plan, count, n), budget)
-        elif plan.rows and plan.width == _WIDTH:
+        """`plan`, with what it leaves of the budget spent on more rows."""
+        if plan.rows and plan.width == _WIDTH:
             rows = len(self._rows.places)
             more = _most(rows, lambda n: self.text(replace(plan, rows=n), count), budget)
             plan = replace(plan, rows=max(plan.rows, more))
-        return Fitted(self.text(plan, count, extra), count, plan.rows, tuple(self._cut(plan)))
+        return Fitted(self.text(plan, count), count, plan.rows, tuple(self._cut(plan)))
 
     def _cut(self, plan: _Plan) -> Iterator[str]:
         cells, lengths = self._rows.cells, self._rows.lengths
@@ -129,14 +124,6 @@ class _Draft:
             yield f"{plan.width} characters of each cell"
         if plan.detail < 2:
             yield "the shorter facts of its columns"
-
-
-def _plans(rows: int) -> list[_Plan]:
-    """From the most to the least; a step that would repeat the one before is left out."""
-    few, one = min(rows, 3), min(rows, 1)
-    steps = [(2, rows, _WIDTH), (2, few, _WIDTH), (2, few, 24), (2, one, 24), (2, one, 12)]
-    steps += [(2, 0, 0), (1, 0, 0), (0, 0, 0)]
-    return [_Plan(*step) for step in dict.fromkeys(steps)]
 
 
 def _most(highest: int, build: Callable[[int], str], budget: int) -> int:

@@ -75,7 +75,7 @@ def check_choice(choice: str) -> str:
     """`choice` as `choose` takes it. Raises `ParameterError`."""
     if choice in ("above", "all", "none") or (choice.isdecimal() and int(choice) > 0):
         return choice
-    raise ParameterError(f"--cells {choice} is none of {CHOICES}.", "Write --cells above.")
+    raise ParameterError(f"--cells takes {CHOICES}, not {choice}.", "Write --cells above.")
 
 
 def choose(
@@ -141,7 +141,6 @@ def plain_text(text: str) -> str:
 
 
 def fits(value: Any) -> bool:
-    """Whether it is a cell."""
     return isinstance(value, Cell)
 
 
@@ -159,7 +158,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of source and outputs."""
     return digest(value.source, value.output, *value.images)
 
 

@@ -88,7 +88,7 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     if isinstance(value, str):
         lines = counted(value.count("\n") + 1, "line")
         kind, head = "text", f"str, {counted(len(value), 'character')} in {lines}"
-        body, cut = _text(value, policy, redactor)
+        body, cut = text_within(value, policy, redactor)
     else:
         kind = "list" if isinstance(value, SEQUENCES) else "number"
         kind, head = "dict" if fields_of(value) is not None else kind, in_words(value)
@@ -114,7 +114,8 @@ def fingerprint(value: Any) -> str:
     return digest(type_name(value), in_words(value), drawn)
 
 
-def _text(value: str, policy: Policy, redactor: Redactor) -> tuple[str, str]:
+def text_within(value: str, policy: Policy, redactor: Redactor) -> tuple[str, str]:
+    """What of a text the policy lets out, and in words how much that is where it is a part."""
     level = policy.whole
     if level < SAMPLE:
         return "", ""
@@ -326,7 +327,6 @@ def _bracketed(begin: str, drawn: list[str], end: str, depth: int) -> str:
 
 
 def _packed(drawn: list[str], indent: str) -> list[str]:
-    """Several short items a line."""
     rows = [indent]
     for item in drawn:
         if len(rows[-1]) + len(item) > _WIDE:

@@ -21,11 +21,19 @@ _PAGES = 5_000
 _UNPACKED = 300_000_000  # bytes of an archive's members together
 _OUTPUT = 400  # characters of a cell's output
 
-_NO_TEXT = {"script", "style", "template", "noscript", "head", "svg", "iframe", "object"}
+_SCAN = 0.5  # of a page, that a picture on it has where hardly a word is beside it
+_NO_TEXT = {"script", "style", "template", "noscript", "title", "svg", "iframe", "object"}
 _BLOCKS = re.compile(
-    "address|article|aside|blockquote|br|d[dlt]|div|fig(ure|caption)|footer|form|h[1-6r]|header|li"
-    "|main|nav|[ou]l|p|pre|section|table|tr"
+    "address|article|aside|blockquote|body|br|d[dlt]|div|fig(ure|caption)|footer|form|h[1-6r]"
+    "|header|li|main|nav|[ou]l|option|p|pre|section|table|tr"
 )
+WAY = "Check that it is whole, or read it in Python and attach what it holds."
+_OWN_WAYS = {
+    "is encrypted": "Save a copy without a password, and attach that.",
+    "is scanned: its pages are pictures without text": "Run text recognition over it first.",
+}
+# What browsers take for these names.
+_WIDER = {"gb2312": "gb18030", "gbk": "gb18030", "iso-8859-1": "cp1252"}
 _CHARSET = re.compile(rb"""<meta[^>]{0,200}charset=["']?([\w-]{1,40})""", re.IGNORECASE)
 
 Read = tuple[str, list[tuple[int, str]], str]
@@ -46,22 +54,37 @@ def pdf(raw: bytes) -> Read:
         raise Unreadable("is encrypted" if locked else "is damaged, or no PDF") from None
     if len(document) > _PAGES:
         raise Unreadable(f"has {len(document):,} pages; at most {_PAGES:,} are read")
-    parts, scanned = [], []
+    parts, scanned, said = [], [], False
     for number in range(1, len(document) + 1):
         try:
             page = document[number - 1]
             text = page.get_textpage().get_text_bounded().replace("\r\n", "\n")
-            if not text.strip() and any(page.get_objects([c.FPDF_PAGEOBJ_IMAGE], max_depth=3)):
+            said = said or re.search(r"[^\W\d_]{2}", text) is not None
+            # A scan may have its number or a stamp beside it.
+            if len(text.split()) < 5 and _pictured(page, _SCAN if text.strip() else 0):
                 scanned.append(number)
-                text = "(a scanned page: a picture without text)"
+                text = f"{text}\n(a scanned page: a picture without text)"
             page.close()
         except pdfium.PdfiumError:
             text = "(a damaged page)"
         parts.append((number, "".join(ch for ch in text if ch >= " " or ch in "\n\t").strip()))
-    if scanned and len(scanned) == len([text for _, text in parts if text]):
+    if scanned and not said:
         raise Unreadable("is scanned: its pages are pictures without text")
     which = ", ".join(map(str, scanned[:5])) + (" …" if len(scanned) > 5 else "")
     return "page", parts, f"Scanned pages have no text to send: {which}." if scanned else ""
+
+
+def _pictured(page: Any, share: float) -> bool:
+    """Whether a picture has more than this share of a page."""
+    from pypdfium2 import raw as c
+
+    width, height = page.get_size()
+    for picture in page.get_objects([c.FPDF_PAGEOBJ_IMAGE], max_depth=3):
+        new = hasattr(picture, "get_bounds")  # since pypdfium2 5
+        left, bottom, right, top = picture.get_bounds() if new else picture.get_pos()
+        if (right - left) * (top - bottom) > share * width * height:
+            return True
+    return False
 
 
 def docx(raw: bytes) -> Read:
@@ -85,11 +108,11 @@ def docx(raw: bytes) -> Read:
 def page(raw: bytes) -> Read:
     found = _CHARSET.search(raw[:4_000])
     bom = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
-    encoding = "utf-16" if bom else found[1].decode() if found else "utf-8-sig"
+    encoding = "utf-16" if bom else found[1].decode().lower() if found else "utf-8-sig"
     try:
-        text = raw.decode(encoding)
+        text = raw.decode(_WIDER.get(encoding, encoding))
     except (UnicodeDecodeError, LookupError):
-        text = raw.decode("utf-8-sig", "replace")
+        text = raw.decode("cp1252", "replace")  # as browsers do
     return "paragraph", paragraphs(text), ""
 
 
@@ -118,14 +141,18 @@ class _Paragraphs(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
         self.lines, self._pieces, self._hidden, self._pre = list[str](), list[str](), 0, 0
+        self._cells = 0  # of the row, that have begun
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._hidden += tag in _NO_TEXT
         self._pre += tag == "pre"
         if _BLOCKS.fullmatch(tag):
             self.flush()
-        if tag in ("td", "th") and self._pieces:
-            self._pieces.append(" | ")
+        if tag == "tr":
+            self._cells = 0
+        if tag in ("td", "th"):
+            self._pieces += [" | "] if self._cells else []
+            self._cells += 1
         if tag == "li" or re.fullmatch("h[1-6]", tag):
             self._pieces.append("- " if tag == "li" else "#" * int(tag[1]) + " ")
 
@@ -194,11 +221,9 @@ def main() -> None:
         unit, parts, remark = READERS[settings["suffix"]](raw)
         answer: dict[str, Any] = {"unit": unit, "parts": parts, "remark": remark}
     except Unreadable as refused:
-        answer = {"error": str(refused)}
-    except ImportError as error:
-        answer = {"missing": str(error.name)}
+        answer = {"error": str(refused), "way": _OWN_WAYS.get(str(refused), WAY)}
     except (MemoryError, RecursionError):
-        answer = {"error": "takes too much memory to read"}
+        answer = {"error": "takes too much memory to read", "way": WAY}
     sys.stdout.buffer.write(json.dumps(answer).encode())
 
 

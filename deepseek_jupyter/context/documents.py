@@ -22,7 +22,7 @@ from pathlib import Path
 
 from deepseek_jupyter.errors import ParameterError, counted
 
-from .document_worker import READERS
+from .document_worker import READERS, WAY
 
 LARGEST = 50_000_000  # bytes of a file
 MOST = 200  # files of a question
@@ -59,30 +59,25 @@ def number_at(unit: str, positions: Sequence[Sequence[int]], line: int) -> int |
     return number + line - first if unit in ("line", "paragraph") else number
 
 
-def structured(path: Path) -> bool:
-    """Whether the format needs a reader of its own."""
-    return path.suffix.lower() in READERS
-
-
 def read(path: Path, raw: bytes) -> FileText:
     """The text of a file with these bytes. Raises `ParameterError` with the reason and a remedy."""
     if not raw.strip():
         raise ParameterError(f"{path} is empty.", "Check that it is the file that is meant.")
-    return _structured(path, raw) if structured(path) else _plain(path, raw)
+    return (_structured if path.suffix.lower() in READERS else _plain)(path, raw)
 
 
 def _plain(path: Path, raw: bytes) -> FileText:
     utf16 = raw[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
-        if not utf16 and b"\0" in raw:
+        text = raw.decode("utf-16" if utf16 else "utf-8-sig")
+        if "\0" in text:
             raise ValueError
-        text = raw.decode("utf-16" if utf16 else "utf-8-sig").replace("\r\n", "\n")
     except ValueError:
         raise ParameterError(
             f"{path} is not a text in UTF-8 or UTF-16.",
-            "Read it in Python and attach what it holds.",
+            f'Of a text in another encoding attach Path("{path}").read_text("gb18030").',
         ) from None
-    return FileText(text)
+    return FileText(re.sub("\r\n?", "\n", text))
 
 
 def _structured(path: Path, raw: bytes) -> FileText:
@@ -94,10 +89,10 @@ def _structured(path: Path, raw: bytes) -> FileText:
         )
     found = json.loads(_parsed(suffix, raw))
     if error := found.get("error"):
-        raise ParameterError(f"{path} {error}.", "Read it in Python and attach what it holds.")
+        raise ParameterError(f"{path} {error}.", found["way"])
     unit, parts = found["unit"], found["parts"]
     if not any(text for _, text in parts):
-        raise ParameterError(f"{path} has no text.", "Attach a picture of it as an image.")
+        raise ParameterError(f"{path} has no text.", "Check that it is the file that is meant.")
     size = counted(len(parts), unit)
     if unit == "paragraph":
         return FileText("\n".join(text for _, text in parts), unit, size=size)
@@ -124,16 +119,18 @@ def _parsed(suffix: str, raw: bytes) -> str:
             start_new_session=True,
         )
         answer = done.stdout.decode()
-        return answer if answer.endswith("}") else '{"error": "could not be read: it is damaged"}'
+        if answer.endswith("}"):
+            return answer
+        said = "could not be read: it is damaged"
     except subprocess.TimeoutExpired:
-        return json.dumps({"error": f"took longer than {_SECONDS} s to read"})
+        said = f"took longer than {_SECONDS} s to read"
+    return json.dumps({"error": said, "way": WAY})
 
 
 # Names
 
 
 def refuse_address(spec: str) -> None:
-    """Raise `ParameterError` for a URL."""
     if _URL.match(spec):
         raise ParameterError(
             f"{spec} is a web address; files are not downloaded.",
@@ -149,6 +146,11 @@ def files_named(spec: str, names: Mapping[str, object]) -> list[str] | None:
     if not _is_python(spec, names):
         if found := list(_matching(spec)):
             return found
+        if os.path.lexists(path := os.path.expanduser(spec)):
+            if os.path.isdir(path):
+                way = f'Name its files: -a "{spec.rstrip("/")}/*".'
+                raise ParameterError(f"{spec} is a folder.", way)
+            raise ParameterError(f"{spec} is no file.", "Is it a link that leads nowhere?")
         if _SUFFIX.search(spec) or re.search(r"[*?]", spec):
             raise ParameterError(
                 f"There is no file {spec}.", f"The working directory is {os.getcwd()}."
@@ -171,7 +173,9 @@ def _matching(pattern: str) -> Iterator[str]:
     if os.path.isfile(path):
         yield path
         return
-    found = sorted(name for name in glob.glob(path, recursive=True) if os.path.isfile(name))
+    ways = (path, path.replace("[", "[[]"))  # brackets as a class of a pattern, or of a name
+    names = next(filter(None, (glob.glob(way, recursive=True) for way in ways)), [])
+    found = sorted(filter(os.path.isfile, names))
     if len(found) > MOST:
         raise ParameterError(
             f"{pattern} are {len(found):,} files; one question takes {MOST}.",

@@ -49,7 +49,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of all that it shows."""
     return _hash(_library(value), _whole(value))
 
 
@@ -96,10 +95,6 @@ def _matplotlib_picture(figure: Any) -> tuple[str, str]:
     dpi = min(float(figure.dpi), _SIDE / longest)
     figure.savefig(buffer, format="png", dpi=dpi, bbox_inches="tight", metadata={"Software": None})
     return data_url(buffer.getvalue(), "png"), ""
-
-
-def _plotly_picture(figure: Any) -> tuple[str, str]:
-    return _by_helper("plotly", "kaleido", "kaleido", lambda: figure.to_image(format="png"))
 
 
 def _altair_picture(chart: Any) -> tuple[str, str]:
@@ -267,6 +262,6 @@ def _some(items: Sequence[str], indent: str = "  ") -> list[str]:
 _WORDS = {"matplotlib": matplotlib, "plotly": plotly, "altair": altair}
 _PICTURES = {
     "matplotlib": _matplotlib_picture,
-    "plotly": _plotly_picture,
+    "plotly": lambda f: _by_helper("plotly", "kaleido", "kaleido", lambda: f.to_image("png")),
     "altair": _altair_picture,
 }

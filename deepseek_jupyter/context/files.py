@@ -17,6 +17,7 @@ from deepseek_jupyter.privacy.redaction import Redactor
 
 from . import documents
 from .attachment import Attachment, digest, made, placed
+from .containers import text_within
 from .images import LARGEST, SUFFIXES, picture
 
 # The policy's rules are about columns; a table that is read as text would go round them.
@@ -47,7 +48,7 @@ def path_meant(expression: str) -> Path | None:
     quoted = len(text) > 1 and text[0] in "\"'" and text[-1] == text[0]
     if quoted:
         text = text[1:-1]
-    # os.path, for `pathlib` raises over an unknown user and over a text too long for a name.
+    # os.path: `pathlib` raises over an unknown user and over a text too long for a name.
     path = os.path.expanduser(text)
     meant = _WRITTEN.match(text) or (quoted and os.path.isfile(path))
     return Path(path) if meant else None
@@ -66,9 +67,9 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
     document = documents.read(path, raw)
     size = document.size or counted(document.text.count("\n") + 1, "line")
     head = f"file, {counted(len(raw), 'byte')} in {size}"
-    body = document.text if policy.whole >= SAMPLE else ""
+    body, part = text_within(document.text, policy, redactor)
     _refuse_by_labels(path, body, policy)
-    file = made(label, "file", head, body, policy, redactor, hash=digest(raw))
+    file = made(label, "file", head, body, policy, redactor, hash=digest(raw), cut=part)
     link = f"{path} is a link; what is read is {os.path.realpath(path)}."
     notices = (link if path.is_symlink() else "", document.remark and f"{path}: {document.remark}")
     file = placed(file, document.unit, document.positions, body)
@@ -76,7 +77,6 @@ def attach(name: str, value: Any, policy: Policy, redactor: Redactor) -> Attachm
 
 
 def fingerprint(value: Any) -> str:
-    """Of the file's bytes."""
     try:
         return digest(Path(value).read_bytes())
     except OSError:

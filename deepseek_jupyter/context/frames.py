@@ -212,13 +212,13 @@ def levels_of(table: Table, value: Any, policy: Policy) -> list[Level]:
     """
     if any(policy.ruled(name) < SAMPLE for name in _axis_names(value)):
         return [policy.level(c.name) if c.index else NONE for c in table.columns]
-    told = [_told_in(column, policy) for column in table.columns]
+    told = sorted((_told_in(column, policy), at) for at, column in enumerate(table.columns))
     return [
         min(
             policy.level(column.name),
             *map(policy.ruled, _names_within(column)),
-            *map(policy.told, _records(column) if policy.names_columns else ()),
-            *(level for other, level in enumerate(told) if other != at),
+            *map(policy.level_of_text, _records(column) if policy.names_columns else ()),
+            *(level for level, other in told[:2] if other != at),
             FULL,
         )
         for at, column in enumerate(table.columns)
@@ -310,7 +310,6 @@ def _most_rows(level: Level) -> int | None:
 
 
 def _rows(table: Table, columns: list[_RedactedColumn], chosen: Sequence[int]) -> Rows:
-    """The `chosen` rows, redacted."""
     open_columns = [column for column in columns if column.level >= SAMPLE]
     allowed = [_most_rows(column.level) for column in open_columns]
     if not chosen:

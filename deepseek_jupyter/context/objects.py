@@ -31,7 +31,6 @@ def fits(value: Any) -> bool:
 
 
 def leaves_whole(value: Any) -> bool:
-    """Whether it describes itself."""
     return offers(value)
 
 

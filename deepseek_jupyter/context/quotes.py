@@ -2,7 +2,7 @@
 
 The model quotes and says nothing of places; a quote is looked for here, letter by letter. Letters,
 digits and the signs of numbers count; case, blanks, line ends and other punctuation do not. A quote
-that differs in up to one letter of twenty, and in no digit, is marked as near; a quote with an
+that differs in up to one letter of twenty, within longer words, is marked as near; a quote with an
 ellipsis is found where its pieces occur in order, close together. Anything else was not found.
 """
 
@@ -14,11 +14,11 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from functools import cached_property
 from itertools import accumulate, pairwise
 
 from .documents import number_at
 from .prompt import CODE
+from .relevance import CHINESE
 
 WORDS = (
     "Support each claim about the documents with a short quote from them, in double quotation "
@@ -27,21 +27,26 @@ WORDS = (
 )
 _QUOTED = re.compile(
     r"""(?<!\w)"(?=\S)(?P<a>(?:[^"\n]|\n(?!\s*\n)){2,3000}?)"(?!\w)"""
-    r"""|[“„](?P<b>[^“”„]{2,3000})[”“]|«(?P<c>[^«»]{2,3000})»|「(?P<d>[^「」]{2,3000})」"""
-    r"""|『(?P<e>[^『』]{2,3000})』|^[ \t]*>[ \t]?(?P<f>.{2,3000}(?:\n[ \t]*>.*){0,50})$""",
+    r"""|[“„”](?P<b>[^“”„]{2,3000})[”“]|«(?P<c>[^«»]{2,3000})»|»(?P<d>[^«»]{2,3000})«"""
+    r"""|「(?P<e>[^「」]{2,3000})」|『(?P<f>[^『』]{2,3000})』"""
+    r"""|(?<!\w)['‘](?=\w)(?P<g>[^\n"‘“”]{2,3000}?)['’](?!\w)"""
+    r"""|^[ \t]*>[ \t]?(?P<h>.{2,3000}(?:\n[ \t]*>.*){0,50})$""",
     re.MULTILINE,
 )
 _GAP = re.compile(r"\s*(?:\[[^\]\n]{0,80}\]|…|\.{3,})\s*")
-# Signs that count: of money and percent, within a number, and a minus. As letters they stay.
+# Signs that count: of money and percent, within a number, before one. As letters they stay.
 _SIGNS = str.maketrans("‐‑‒–—−%$€£¥", "------ʰʱʲʳʴ")
-_WITHIN = re.compile(r"(?<=\d)[.,/](?=\d)|-(?=\d)")
-_LETTERS = {".": "ʵ", ",": "ʶ", "/": "ʷ", "-": "ʸ"}
-_FIGURES = re.compile(r"\d+(?:[ʵʶʷ]\d+)*|ʸ(?=\d)")
-_NEGATIONS = re.compile("no|never|without|nicht|kein|[不没未无]")
+_WITHIN = re.compile(r"(?<=\d)[.,/:](?=\d)|-(?=\d)|[<>≤≥≠±](?==?\s?[-.\d])")
+_LETTERS = dict(zip(".,/:-<>≤≥≠±", "ʵʶʷˑʸʹʺʻʼʽˠ", strict=True))
+_CUT_NUMBER = re.compile(r"(?:\d[.,/:]|(?<!\w)[-−–])$")  # before a digit
+_NEGATION = re.compile(r"\b(?:not?|never|without|nicht|kein\w*|pas|не)\b|n['’]t\b|[不没未无]", re.I)
+_HEADING = re.compile(r"^\[(?:page|cell) \d+\]$", re.MULTILINE)
+_SPAN = re.compile(r"[^\n]{0,400}\S{0,80}\n?")
 _LEAST = 12  # letters that a piece between ellipses needs to be found near
 _NEAR = 20  # one of so many letters may differ
 _APART = 3_000  # letters between the pieces of one quote
 _SHOWN = 300  # characters of a source under an answer
+_SKIPPED = 60  # characters that are left out, in which a negation is looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,7 @@ def quotes(answer: str) -> Iterator[tuple[int, str]]:
     blank = CODE.sub(lambda code: " " * len(code[0]), answer)
     for match in _QUOTED.finditer(blank):
         quote = next(group for group in match.groups() if group is not None)
-        quote = re.sub(r"\n[ \t]*>", "\n", quote) if match["f"] else quote
+        quote = re.sub(r"\n[ \t]*>", "\n", quote) if match["h"] else quote
         words = len(re.findall(r"\w+", quote))
         if words > 1 or re.search(r"\d|[\u3400-\u9fff]{3}", quote):
             yield match.end(), quote
@@ -95,17 +100,17 @@ def notice(citations: Sequence[QuotePlace]) -> str:
     return count if missing else ""
 
 
-def _placed(end: int, quote: str, haystacks: Iterable[_Haystack]) -> QuotePlace:
-    pieces = [piece for piece in map(_plain, _GAP.split(quote)) if piece]
-    if not pieces:
-        return QuotePlace(end, "[not found]")
-    looked = list(haystacks)
-    for look, found in ((_Haystack.exactly, "exact"), (_Haystack.nearly, "near")):
-        for haystack in looked:
-            if (span := look(haystack, pieces)) is not None:
+def _placed(end: int, quote: str, haystacks: Sequence[_Haystack]) -> QuotePlace:
+    ways = [([quote], False)]  # brackets and dots may be the source's own
+    pieces = [piece for piece in _GAP.split(quote) if _plain(piece)]
+    if pieces and not any(map(_NEGATION.search, _GAP.findall(quote))):
+        ways += [(pieces, False), (pieces, True)]
+    for pieces, nearly in ways if _plain(quote) else ():
+        for haystack in haystacks:
+            if (span := haystack.find(pieces, nearly)) is not None:
                 mark, lines = haystack.said(*span)
-                near = " ≈" if found == "near" else ""
-                return QuotePlace(end, f"[{mark}{near}]", lines, found)
+                near = " ≈" if nearly else ""
+                return QuotePlace(end, f"[{mark}{near}]", lines, "near" if nearly else "exact")
     return QuotePlace(end, "[not found]")
 
 
@@ -116,79 +121,126 @@ def _plain(text: str) -> str:
     return re.sub(r"[\W_]+", "", kept)
 
 
-def _decisive(plain: str) -> tuple[list[str], list[str]]:
-    """The figures and negations of a plain text: one more or less is another statement."""
-    return _FIGURES.findall(plain), _NEGATIONS.findall(plain)
+def _words(text: str) -> list[str]:
+    return list(filter(None, map(_plain, text.split())))
+
+
+def _spelled_alike(quote: str, there: str, text: str) -> bool:
+    """Whether `quote` has the words that stand `there` in `text`, but for slips and endings:
+    another word, figure or negation is another statement.
+    """
+    own, others = _words(quote), _words(there)
+    for _, a, b, c, d in SequenceMatcher(None, own, others, autojunk=False).get_opcodes():
+        one, other = "".join(own[a:b]), "".join(others[c:d])
+        if one != other and not (
+            min(len(one), len(other)) > 4
+            and one[:2] == other[:2]
+            and f"{one}{other}".isalpha()
+            and not CHINESE.search(one + other)
+            and one.endswith("nt") == other.endswith("nt")  # isn't
+            and _edits(one, other)[0] < 3
+            and not re.search(rf"\b{one}\b", text, re.IGNORECASE)  # employer, employee
+        ):
+            return False
+    return True
+
+
+def _edits(one: str, other: str) -> tuple[int, int, int]:
+    """Letters that differ, one for another being one, where `one` stands in `other`; the place."""
+    blocks = SequenceMatcher(None, one, other, autojunk=False).get_matching_blocks()[:-1]
+    if not blocks:
+        return len(one), 0, 0
+    begin, end = blocks[0].b, blocks[-1].b + blocks[-1].size
+    return max(len(one), end - begin) - sum(block.size for block in blocks), begin, end
 
 
 class _Haystack:
-    """A source to look in; places are those in its plain text."""
+    """A source to look in. Its `plain` is looked in; places are those in the source's text."""
 
     def __init__(self, source: QuoteSource) -> None:
         self.source = source
-        self.plain = _plain(source.text)
+        # A quote may go on over the end of a page.
+        self.text = _HEADING.sub(lambda line: " " * len(line[0]), source.text)
+        spans = [(_plain(span), len(span)) for span in _SPAN.findall(self.text)]
+        self.plain = "".join(plain for plain, _ in spans)
+        # Where spans of a few hundred letters end, in the plain text and in the text.
+        sizes = ((len(plain), size) for plain, size in spans)
+        self._ends = [*accumulate(sizes, lambda a, b: (a[0] + b[0], a[1] + b[1]))]
 
-    def exactly(self, pieces: Sequence[str]) -> tuple[int, int] | None:
-        start = self.plain.find(pieces[0])
-        while start >= 0:
-            end: int = start + len(pieces[0])
+    def find(self, pieces: Sequence[str], nearly: bool) -> tuple[int, int] | None:
+        """Where `pieces` stand, in order and close together."""
+        exact = self._exact(_plain(pieces[0]), 0, None)
+        for first in filter(None, [self._near(pieces[0])]) if nearly else exact:
+            spans = [first]
             for piece in pieces[1:]:
-                at = self.plain.find(piece, end, end + _APART + len(piece))
-                if at < 0:
+                end = spans[-1][1]
+                within = end, end + _APART + len(piece)
+                span = next(self._exact(_plain(piece), *within), None)
+                span = span or (self._near(piece, *within) if nearly else None)
+                if span is None:
                     break
-                end = at + len(piece)
-            else:
-                return start, end
-            start = self.plain.find(pieces[0], start + 1)
+                spans.append(span)
+            gaps = [self.text[self._at(a[1] - 1) + 1 : self._at(b[0])] for a, b in pairwise(spans)]
+            hidden = any(len(gap) < _SKIPPED and _NEGATION.search(gap) for gap in gaps)
+            if len(spans) == len(pieces) and not hidden:
+                return self._at(spans[0][0]), self._at(spans[-1][1] - 1) + 1
         return None
 
-    def nearly(self, pieces: Sequence[str]) -> tuple[int, int] | None:
-        spans = [span for span in map(self._near, pieces) if span]
-        if len(spans) < len(pieces):
-            return None
-        close = all(0 <= b[0] - a[1] <= _APART for a, b in pairwise(spans))
-        return (spans[0][0], spans[-1][1]) if close else None
+    def _exact(self, plain: str, start: int, stop: int | None) -> Iterator[tuple[int, int]]:
+        """Where it stands in the plain text as whole words and numbers."""
+        while (at := self.plain.find(plain, start, stop)) >= 0:
+            if not self._cuts(at) and not self._cuts(at + len(plain)):
+                yield at, at + len(plain)
+            start = at + 1
 
-    def _near(self, quote: str) -> tuple[int, int] | None:
-        """The place that differs least from `quote`, if that is little enough."""
-        if (at := self.plain.find(quote)) >= 0:
-            return at, at + len(quote)
+    def _cuts(self, place: int) -> bool:
+        """Whether a place of the plain text is within a word or number."""
+        if not 0 < place < len(self.plain):
+            return False
+        if (sign := self.plain[place]) in _LETTERS.values():
+            return sign in "ʵʶʷˑ"  # within a number
+        at = self._at(place)
+        before, after = self.text[max(0, at - 3) : at], self.text[at]
+        if after.isdigit() and _CUT_NUMBER.search(before):
+            return True
+        return before[-1:].isalnum() and after.isalnum() and not CHINESE.search(before[-1] + after)
+
+    def _near(self, piece: str, start: int = 0, stop: int | None = None) -> tuple[int, int] | None:
+        """The place that differs least from `piece`, if that is little enough."""
+        quote = _plain(piece)
+        if found := next(self._exact(quote, start, stop), None):
+            return found
         allowed = len(quote) // _NEAR
         if len(quote) < _LEAST or not allowed:
             return None
         tried, best = set[int](), (allowed + 1, 0, 0)
         for offset in range(0, len(quote) - 7, 4):
-            at = self.plain.find(quote[offset : offset + 8])
+            at = self.plain.find(quote[offset : offset + 8], start, stop)
             while at >= 0 and len(tried) < 200:
-                start = max(0, at - offset - allowed)
-                if not any(abs(start - other) <= allowed for other in tried):
-                    tried.add(start)
-                    best = min(best, self._distance(quote, start, allowed))
-                at = self.plain.find(quote[offset : offset + 8], at + 1)
-        distance, start, end = best
-        if distance > allowed or _decisive(quote) != _decisive(self.plain[start:end]):
+                begin = max(0, at - offset - allowed)
+                if not any(abs(begin - other) <= allowed for other in tried):
+                    tried.add(begin)
+                    window = self.plain[begin : begin + len(quote) + 2 * allowed]
+                    edits, first, last = _edits(quote, window)
+                    best = min(best, (edits, begin + first, begin + last))
+                at = self.plain.find(quote[offset : offset + 8], at + 1, stop)
+        edits, first, last = best
+        while edits <= allowed and self._cuts(first):
+            first -= 1
+        while edits <= allowed and self._cuts(last):
+            last += 1
+        if edits > allowed:
             return None
-        return start, end
-
-    def _distance(self, quote: str, start: int, allowed: int) -> tuple[int, int, int]:
-        """Letters to insert and delete between `quote` and what stands about `start`; the place."""
-        window = self.plain[start : start + len(quote) + 2 * allowed]
-        blocks = SequenceMatcher(None, quote, window, autojunk=False).get_matching_blocks()[:-1]
-        if not blocks:
-            return len(quote), 0, 0
-        begin, end = blocks[0].b, blocks[-1].b + blocks[-1].size
-        same = sum(block.size for block in blocks)
-        edits = max(len(quote), end - begin) - same  # one letter for another is one edit
-        return edits, start + begin, start + end
+        there = self.text[self._at(first) : self._at(last - 1) + 1]
+        return (first, last) if _spelled_alike(piece, there, self.text) else None
 
     def said(self, start: int, end: int) -> tuple[str, str]:
-        """The mark of a place, without brackets, and what stands there."""
-        source, every = self.source, self.source.text.split("\n")
-        first, last = (bisect_right(self._ends, place) for place in (start, end - 1))
-        line, before = every[first], self._ends[first - 1] if first else 0
-        ends = range(len(line) + 1)
-        begin = bisect_right(ends, start - before, key=lambda n: len(_plain(line[:n]))) - 1
-        lines = "\n".join([line[max(0, begin - _SHOWN // 2) :], *every[first + 1 : last + 1]])
+        """The mark of a place in the text, without brackets, and what stands there."""
+        source = self.source
+        first, last = source.text.count("\n", 0, start), source.text.count("\n", 0, end)
+        begin = max(source.text.rfind("\n", 0, start) + 1, start - _SHOWN // 2)
+        stop = source.text.find("\n", end)
+        lines = source.text[begin : stop if stop >= 0 else None]
         lines = lines if len(lines) <= _SHOWN else lines[:_SHOWN] + "…"
         one, other = (number_at(source.unit, source.positions, at) for at in (first, last))
         if one is None or other is None:
@@ -197,7 +249,10 @@ class _Haystack:
         form = {"line": ":{}", "page": " p.{}", "paragraph": " ¶{}", "cell": " cell {}"}
         return source.name + form[source.unit].format(number), lines
 
-    @cached_property
-    def _ends(self) -> list[int]:
-        """Where each line of the text ends in the plain text."""
-        return list(accumulate(len(_plain(line)) for line in self.source.text.split("\n")))
+    def _at(self, place: int) -> int:
+        """Where a letter of the plain text stands in the text."""
+        at = bisect_right(self._ends, place, key=lambda end: end[0])
+        done, begin = self._ends[at - 1] if at else (0, 0)
+        span = self.text[begin : self._ends[at][1]]
+        found = bisect_right(range(len(span)), place - done, key=lambda n: len(_plain(span[:n])))
+        return begin + found - 1

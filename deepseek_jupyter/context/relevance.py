@@ -23,10 +23,10 @@ from .documents import number_at
 
 _PIECE = 1_200  # characters
 _K1, _B = 1.2, 0.75
-_MARK = 8  # tokens of the line that says where a part stands
+_MARK = 8  # tokens of the line that says where a part is from
 _ENDS = ("\n\n", "\n", ". ", "。", " ")
 _WORD = re.compile(r"[^\W_]+")
-_CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
+CHINESE = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+")
 _COMMON = re.compile(
     "a(bout|ll|lso|nd?|ny|re|s|t)?|be(en)?|but|by|can|d(id|o|oes)|for|from|ha(d|s|ve)|he|her|his|how|"
     "[iu]|if|in|into|it|its|is|list|me|more|my|not?|o[fnr]|our|she|so|some|such|summar(ize|y)|tell|"
@@ -38,12 +38,11 @@ _COMMON = re.compile(
 def heads(documents: Sequence[Attachment], tokens: int) -> list[Attachment]:
     """The beginnings, each in proportion to its length."""
     every = max(1, sum(a.tokens for a in documents))
-    return [_headed(a, max(50, tokens * a.tokens // every)) for a in documents]
-
-
-def _headed(a: Attachment, tokens: int) -> Attachment:
-    text, share = cut(a.text, tokens)
-    return replace(a, text=text, cut=share, tokens=estimate_tokens(text), hash=digest(a.hash, text))
+    cuts = [cut(a.text, max(50, tokens * a.tokens // every)) for a in documents]
+    return [
+        replace(a, text=text, cut=share, tokens=estimate_tokens(text), hash=digest(a.hash, text))
+        for a, (text, share) in zip(documents, cuts, strict=True)
+    ]
 
 
 def parts(documents: Sequence[Attachment], question: str, tokens: int) -> list[Attachment]:
@@ -97,7 +96,7 @@ def terms(question: str) -> list[str]:
     """What is looked for: words but common ones, without endings; of Chinese, pairs of signs."""
     found = dict[str, None]()
     for word in _WORD.findall(question.lower()):
-        if run := _CHINESE.search(word):
+        if run := CHINESE.search(word):
             pairs = zip(run[0], run[0][1:], strict=False)
             found |= dict.fromkeys(map("".join, pairs))
         elif not _COMMON.fullmatch(word) and (len(word) > 1 or word.isdigit()):
@@ -155,7 +154,7 @@ def _lower(text: str) -> str:
 def _counts(text: str, word: str, cuts: Sequence[int]) -> Counter[int]:
     """How often words that begin with `word` are in each piece of `text`."""
     found: Counter[int] = Counter()
-    inside, at, step = bool(_CHINESE.match(word)), text.find(word), len(word)
+    inside, at, step = bool(CHINESE.match(word)), text.find(word), len(word)
     while at >= 0:
         if inside or not at or not text[at - 1].isalnum():
             found[bisect_right(cuts, at) - 1] += 1
@@ -196,7 +195,8 @@ def _partial(a: Attachment, cuts: Sequence[int], chosen: Sequence[int]) -> Attac
     kept = sum(end - begin for begin, end in ranges)
     share = "the beginning"
     if [*chosen] != [0]:
-        share = f"the most relevant {counted(len(ranges), 'part')}, {kept / len(a.text):.0%} of it"
+        of_it = f"{kept / len(a.text):.0%}" if 100 * kept >= len(a.text) else "under 1%"
+        share = f"the most relevant {counted(len(ranges), 'part')}, {of_it} of it"
     return replace(
         a,
         text=text,

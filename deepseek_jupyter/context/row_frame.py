@@ -39,7 +39,7 @@ class RowFrame:
         kinds = ("collect_schema", "column_names", "columns")
         if not is_frame(frame) or not any(hasattr(self.native, name) for name in kinds):
             raise ParameterError(
-                f"A {type(frame).__name__} is not a frame with columns.",
+                f"{type(frame).__name__} is not a type of frame with columns.",
                 "Give a frame of pandas, polars, pyarrow, DuckDB, Dask, Ibis or PySpark.",
             )
         self.lazy = is_lazy(self.native)
@@ -63,7 +63,7 @@ class RowFrame:
 
         self._named = tuple(columns)
         if is_dask(self.native):
-            self._eager = self.native[list(columns)].compute()
+            self._eager = self.native[dask_names(self.native, columns)].compute()
         elif self.lazy:
             lazy: Any = nw.from_native(self.native)
             self._eager = lazy.select(*columns).collect().to_native()
@@ -78,25 +78,17 @@ class RowFrame:
             yield from (tuple(map(plain, row)) for row in zip(*parts, strict=True))
 
     def answered(self, new: Sequence[NewColumn], places: Sequence[int] | None = None) -> Any:
-        """The frame with `new` columns; of `places` only those rows, the values being theirs.
-
-        Of a lazy frame these are the rows that have the values of one of those.
+        """The frame with `new` columns, which may be none; of `places` only those rows, the values
+        being theirs. Of a lazy frame these are the rows that have the values of one of those.
         """
+        import narwhals as nw
+
         frame = self._taken(self._eager, places)
         made = _with_columns(frame, new)
         if self.lazy:
             how = "left" if places is None else "inner"
             made = self._joined(made, [column.name for column in new], how)
-        return self._back(made)
-
-    def picked(self, places: Sequence[int]) -> Any:
-        """Rows of an eager frame."""
-        return self._back(self._taken(self._eager, places))
-
-    def _back(self, native: Any) -> Any:
-        import narwhals as nw
-
-        return nw.from_native(native) if self._wrapped else native
+        return nw.from_native(made) if self._wrapped else made
 
     @staticmethod
     def _taken(frame: Any, places: Sequence[int] | None) -> Any:
@@ -104,7 +96,9 @@ class RowFrame:
             return frame
         if hasattr(frame, "iloc"):
             return frame.iloc[list(places)]
-        return frame.take(list(places)) if hasattr(frame, "take") else frame[list(places)]
+        if hasattr(frame, "take"):
+            return frame.take(sys.modules["pyarrow"].array(places, "int64"))
+        return frame[list(places)]
 
     def _joined(self, answered: Any, new: list[str], how: str) -> Any:
         """The lazy frame with what `answered` has for the values of its named columns."""
@@ -112,29 +106,39 @@ class RowFrame:
 
         native, on = self.native, list(self._named)
         if is_dask(native):
-            names = [next(one for one in native.columns if label_of(one) == n) for n in on]
+            names = dask_names(native, on)
             rows = answered[names].itertuples(index=False, name=None)
             known = dict(zip(map(_key, rows), range(len(answered)), strict=True))
             found = answered[new].reset_index(drop=True)
             meta = _looked_up(native._meta, names, known, found, how)
             return native.map_partitions(_looked_up, names, known, found, how, meta=meta)
-        once: Any = nw.from_native(answered).unique(subset=on, maintain_order=True)
+        if hasattr(answered, "take"):  # pyarrow has no keys of lists and structs
+            rows = zip(*(answered[name].to_pylist() for name in on), strict=True)
+            first = {_key(row): at for at, row in reversed([*enumerate(rows)])}
+            once: Any = nw.from_native(self._taken(answered, sorted(first.values())))
+        else:
+            once = nw.from_native(answered).unique(subset=on, maintain_order=True)
         once = once.select(*on, *new)
         if type(native).__module__.startswith("polars"):
             return native.join(once.to_native().lazy(), on=on, how=how, maintain_order="left")
         if hasattr(native, "query") and hasattr(native, "fetchall"):  # DuckDB's relation
-            answers = once.to_arrow()  # noqa: F841  DuckDB finds it by its name
-            same = " AND ".join(f"frame.{_quoted(n)} = answers.{_quoted(n)}" for n in on)
-            added = ", ".join(f"answers.{_quoted(name)}" for name in new)
-            return native.query(
-                "frame", f"SELECT frame.*, {added} FROM frame {how} JOIN answers ON {same}"
-            )
+            # DuckDB finds it by its name, unless a table of the user's has it.
+            deepseek_answers = once.to_arrow()  # noqa: F841
+            same = " AND ".join(f"f.{_quoted(n)} = a.{_quoted(n)}" for n in on)
+            added = "".join(f", a.{_quoted(name)}" for name in new)
+            joined = f"deepseek_rows f {how} JOIN deepseek_answers a ON {same}"
+            return native.query("deepseek_rows", f"SELECT f.*{added} FROM {joined}")
         if type(native).__module__.startswith("ibis"):
             other = sys.modules["ibis"].memtable(once.to_arrow())
         else:
             other = native.sparkSession.createDataFrame(once.to_pandas())
         lazy: Any = nw.from_native(native)
         return lazy.join(nw.from_native(other), on=on, how=how).to_native()
+
+
+def dask_names(frame: Any, labels: Sequence[str]) -> list[Any]:
+    """The columns of a Dask frame that have these labels."""
+    return [next(name for name in frame.columns if label_of(name) == label) for label in labels]
 
 
 def _with_columns(frame: Any, new: Sequence[NewColumn]) -> Any:

@@ -371,8 +371,14 @@ def plain(value: Any, depth: int = 0) -> Any:
         return str(value)
     if name == "Series" and hasattr(value, "to_dict"):  # its name and labels are keys
         return plain({value.name or "": value.to_dict()}, depth)
-    if name == "ndarray" or name == "Series":
-        return plain(value[:_ITEMS].tolist() if name == "ndarray" else value.to_list(), depth)
+    if name == "ndarray":
+        more = (
+            [Opaque(f"… {len(value) - _ITEMS} more")] if value.ndim and len(value) > _ITEMS else []
+        )
+        found = plain(value[:_ITEMS].tolist() if value.ndim else value.item(), depth)
+        return [*found, *more] if more else found
+    if name == "Series":
+        return plain(value.to_list(), depth)
     if hasattr(value, "as_py"):  # pyarrow scalars
         return plain(value.as_py(), depth)
     if hasattr(value, "item") and kind.__module__.startswith("numpy"):

@@ -9,11 +9,9 @@ With a journal every change is written through to it. Turns that it had before a
 they are looked at; here is only the tree, and the turns that were added since.
 
 The window: when a long conversation no longer fits the model's context, the oldest turns are
-dropped in one deep cut, to half; never one by one. A provider bills a repeated prefix at a
-fraction, and a window that slides a turn at a time changes the prefix with every question; one that
-is cut to half keeps it until it is full again. The cut is a function of the turns' sizes alone,
-found by going through the conversation as it grew. So it needs no memory: one history always gives
-one cut, after a restart too, and the messages behind it are byte for byte those of before.
+dropped in one deep cut, to half: a provider bills a repeated prefix at a fraction, and a window
+that slides a turn at a time would change it with every question. The cut is a function of the
+turns' sizes alone, so that it is the same after a restart.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class Database:
                 return self._done(query)
             except (sqlite3.Error, OSError) as error:
                 self._note(error)
-            if self.path is not None:
+            if self.path is not None and not _is_special(self.path):
                 with suppress(sqlite3.Error, OSError), closing(_open_unwritable(self.path)) as only:
                     return query(only)
             return otherwise
@@ -332,9 +332,16 @@ def _make_private(path: Path) -> None:
     """
     with _making, suppress(FileExistsError):
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    if _is_special(path):
+        raise OSError("it is no regular file")
     with suppress(OSError):
         if os.stat(path).st_mode & 0o077:
             os.chmod(path, 0o600)
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a pipe or a device lies there, from which SQLite would read for ever."""
+    return os.path.exists(path) and not (os.path.isfile(path) or os.path.isdir(path))
 
 
 def _enter_wal(connection: Connection, patience: float) -> None:

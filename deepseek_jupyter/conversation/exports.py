@@ -115,7 +115,6 @@ def to_json(conversation: Conversation) -> str:
 
 
 def to_lines(values: Iterable[Mapping[str, Any]]) -> str:
-    """Lines of JSON."""
     return "".join(f"{dump(value)}\n" for value in values)
 
 
@@ -278,7 +277,6 @@ def _section(turn: Turn) -> Iterator[str]:
 
 
 def _facts(turn: Turn) -> list[str]:
-    """What the line under an answer says."""
     facts = [turn.served_model or turn.model, turn.created, ENDED_EARLY.get(turn.status, "")]
     if turn.usage is not None:
         facts.append(f"{turn.usage.total_tokens:,} tokens")

@@ -225,7 +225,6 @@ class Journal:
         return self._notebook("path = ?", path)
 
     def notebook_of(self, conversation: str) -> NotebookRow | None:
-        """The notebook that a conversation belongs to."""
         return self._notebook(
             "id = (SELECT notebook FROM conversations WHERE id = ?)", conversation
         )
@@ -244,7 +243,6 @@ class Journal:
         )
 
     def set_conversation(self, id: str, notebook: str | None) -> None:
-        """A conversation belongs to `notebook`."""
         self._execute(
             ("conversation", id),
             "INSERT INTO conversations(id, notebook, created, opened) "
@@ -254,7 +252,6 @@ class Journal:
         )
 
     def was_told(self, notebook: str, what: str) -> bool:
-        """Whether `set_told` was called for this."""
         found = self._rows("SELECT 1 FROM told WHERE notebook = ? AND what = ?", (notebook, what))
         return bool(found)
 
@@ -275,7 +272,6 @@ class Journal:
         return list(map(ConversationRow._make, rows))
 
     def branches(self, conversation: str) -> dict[str, str | None]:
-        """The tips of the branches by name."""
         return dict(
             self._rows("SELECT name, tip FROM branches WHERE conversation = ?", (conversation,))
         )

@@ -40,7 +40,6 @@ class Node(NamedTuple):
 
 
 def node_of(turn: Turn) -> Node:
-    """The node of a turn."""
     tokens, thinking = _tokens(turn)
     return Node(
         turn.id,
@@ -150,7 +149,6 @@ class Tree:
         return nodes[::-1]
 
     def parent_for(self, tip: str | None, cell_id: str | None, prompt: str | None) -> str | None:
-        """See `Conversation.parent_for`."""
         wanted = prompt_hash(prompt) if cell_id is None and prompt is not None else None
         if cell_id is None and wanted is None:
             return tip

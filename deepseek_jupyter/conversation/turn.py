@@ -98,18 +98,11 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """See docs/record.md for each field.
+    """The fields of the record are described in docs/record.md; these stay out of it:
 
-    `sent` is the user message as it went on the wire; it may hold cards and stays out of the
-    record. `history` says whether the turn belongs to the conversation's memory. `request_hash` is
-    the hash of everything that was asked, by which a pinned answer is found again. `from_file`
-    marks a turn that was read from a notebook and not asked here (see `restore`).
-    `reasoning_details` are what a host wants back unmodified. `images` went with `sent`.
-    `steps` came before the answer; `tool_calls` are those left open at its end. `replayed` says
-    that the answer is that of an earlier turn, asked at the moment `recorded`, and nothing was
-    sent. `policy` names the rules of a policy file that held for it. `offer` is what its card has a
-    button for besides: ``key``.
-    `compare` says what it was compared with: see docs/record.md.
+    `sent` is the user message as it went on the wire; it may hold cards. `from_file` marks a turn
+    that was read from a notebook and not asked here (see `restore`). `reasoning_details` are what a
+    host wants back unmodified. `images` went with `sent`.
 
     `answer`, `reasoning` and `steps` are as the model wrote them, with the pseudonyms that went out
     in place of what the redactor kept; `pseudonyms` has their originals, and `seen` puts them back.

@@ -110,7 +110,7 @@ class Pages:
         self._threaded: set[str] = set()  # control comms that are served off the main thread
         self._panels: dict[str, Tell] = {}
         self._expected: dict[tuple[str, str], Future[ConsentAnswer]] = {}
-        self._lasting: dict[str, dict[str, Any]] = {}  # by type: told to later pages too
+        self._lasting: dict[str, dict[str, Any]] = {}  # by type: sent to later pages too
         self._settled: dict[str, Mapping[str, Any]] = {}
         self._unheard: list[str] = []  # of these, what no page has said that it heard
         # Whether updates of an output reach the notebook: not on servers that execute cells
@@ -178,7 +178,6 @@ class Pages:
             self._expected.pop((turn_id, call), None)
 
     def send(self, message: Mapping[str, Any]) -> None:
-        """Send to every page and panel."""
         with self._lock:
             listening = [*(comm.send for comm in self._data.values()), *self._panels.values()]
         for tell in listening:
@@ -292,7 +291,7 @@ class Pages:
         """Do what a page asks on its `control` comm; answer to `tell`, else to the page named."""
         if not isinstance(request, Mapping):
             return
-        if request.get("type") == "leave":  # here, for the data comm is deaf while a cell runs
+        if request.get("type") == "leave":  # here: the data comm cannot be heard while a cell runs
             self._threaded.discard(control)
             self._closed(str(request.get("page")))
             return

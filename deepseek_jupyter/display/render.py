@@ -48,7 +48,7 @@ _PYTHON = frozenset({"", "python", "py", "python3", "ipython", "ipython3"})
 _FENCE = "`" * 16  # longer than any fence that a model writes; the card has as many
 OPENING = {"json": f"{_FENCE}json\n", "text": f"{_FENCE}text\n"}
 
-_LINE = 80  # characters of an answer that stand for it as plain text, and of its question
+_LINE = 80  # characters of an answer as plain text, and of its question
 _ROWS = 10  # of a tool's table in the Markdown; the record has all that the model read
 _TAIL = 4_000  # characters of a long chain of thought that are shown while it grows
 _MUTED = "color:var(--jp-ui-font-color2,#6b6b6b)"
@@ -151,7 +151,6 @@ def compared_bundle(id: str, turns: Mapping[str, Mapping[str, Any]], remark: str
 
 
 def growing_columns(names: Sequence[str], cards: Sequence[str]) -> str:
-    """Growing cards side by side."""
     inner = "".join(
         f'<div style="flex:1 1 16em;min-width:0"><b>{inert(name)}</b>{card}</div>'
         for name, card in zip(names, cards, strict=True)

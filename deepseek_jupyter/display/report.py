@@ -47,7 +47,6 @@ class _Shown:
         return plain(self._text())
 
     def said(self) -> _Shown:
-        """It in the user's language."""
         return self
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
@@ -208,7 +207,6 @@ class Progress:
             print(shown, file=sys.stderr)
 
     def close(self) -> None:
-        """End the line in a terminal."""
         if self._begun and not has_frontend():
             print(file=sys.stderr)
 

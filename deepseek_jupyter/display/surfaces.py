@@ -337,7 +337,7 @@ class Deltas(_PageTurn):
         self._send("status", status="interrupted")
 
     def catch_up(self, tell: Tell) -> None:
-        with self._lock:  # between two messages, also for who is told
+        with self._lock:  # between two messages, and while pages join
             so_far = {"seq": self._seq, "record": self._so_far()}
             tell({"type": "snapshot", "id": self._record["id"], **so_far})
 

@@ -120,7 +120,6 @@ class Transcript:
         return {name: None if t is None else round(t, 3) for name, t in times.items()}
 
     def elapsed(self, now: float) -> float:
-        """Seconds since the question was sent."""
         return now - self._began
 
     def _enter(self, status: str, now: float) -> None:
@@ -214,7 +213,6 @@ class Throttle:
     _length: int = field(default=0, init=False)
 
     def due(self, now: float) -> bool:
-        """Whether the next update may go out."""
         return now - self._last >= self.interval
 
     @property

@@ -103,7 +103,6 @@ class Proposal:
 
     @property
     def id(self) -> str:
-        """The id of the turn."""
         return self.reply.turn.id
 
     def changes(self) -> Changes:
@@ -217,7 +216,6 @@ def revert(session: Session, turn: str | None = None) -> Proposal:
 
 
 def newest(session: Session) -> Proposal | None:
-    """The proposal that came last."""
     return next(reversed(_offered.get(session, {}).values()), None)
 
 
@@ -424,14 +422,15 @@ def executed() -> list[Executed]:
 def last_failure() -> tuple[Executed, Failure]:
     """The cell that failed last and why. Raises `CellError` when none did, or it ran well since."""
     if log.error is None or log.failed is None:
-        raise CellError("No cell has failed since the extension was loaded.")
+        raise CellError("No cell has failed since the extension was loaded.", "Run the cell again.")
     runs = executed()
     # IPython before 9.4 does not tell what it made of a cell; `executed` finds out.
     run = next((r for r in runs if r.count == log.failed.count), log.failed)
     same = (r for r in runs if (r.id == run.id if r.id or run.id else r.source == run.source))
     again = [r for r in same if r.count > run.count]
     if again and not again[-1].failed:
-        raise CellError(f"{run.name} ran without an error as {again[-1].name}.")
+        ran = f"{run.name} ran without an error as {again[-1].name}."
+        raise CellError(ran, "There is nothing left to fix.")
     return run, Failure.of(log.error, _count_of)
 
 
@@ -440,7 +439,7 @@ def previous() -> Executed:
     for run in reversed(executed()):
         if run.source.strip() and not _OURS.match(run.source):
             return run
-    raise CellError("No cell has run before this one.")
+    raise CellError("No cell has run before this one.", "Run one, or name one: %deepseek test 3.")
 
 
 def find(named: str) -> Executed:
@@ -452,7 +451,9 @@ def find(named: str) -> Executed:
         by_id = [run for run in runs if run.id == named]
         found = by_id[-1] if by_id else Lineage(runs).definition(named)
     if found is None:
-        raise CellError(f"No cell ran as {named}, and none defined it.")
+        raise CellError(
+            f"No cell ran as {named}, and none defined it.", "Write a cell as 3 or In[3]."
+        )
     return found
 
 

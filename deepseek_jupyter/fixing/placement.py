@@ -46,7 +46,8 @@ def place_code(
         return ""
     why = ""
     if writer.available and cell_id:
-        answer = writer.insert(plain_cell_id(cell_id), sources, provenance(reply), run=run)
+        own = cell_id.partition("#")[0]  # a cell's second question of one execution is ``ID#2``
+        answer = writer.insert(own, sources, provenance(reply), run=run)
         if answer.outcome != "refused":
             return ""
         why = f"{answer.why} "
@@ -60,8 +61,3 @@ def place_code(
 def provenance(reply: Reply) -> dict[str, str]:
     """What a cell's metadata says about code that a model wrote."""
     return {"turn": reply.turn.id, "model": reply.model}
-
-
-def plain_cell_id(cell_id: str) -> str:
-    """The cell's own id: a cell's second question of one execution is ``ID#2``."""
-    return cell_id.partition("#")[0]

@@ -12,9 +12,10 @@ cluster      the rows of a Dask frame, sent by the workers of its cluster
 release      what naming a column lets leave
 job_view     the one live output
 variant      a model and how it is asked, as a text: what suites and comparisons are of
-suite        cases asked of variants and scored, and what that shows: `suite_job` asks, `attempt` is
-             one answer, `scorecard` the card, `suite_files` reads and writes
-scorers      how right an answer is; `judging` compares two by a model
+suite        cases asked of variants and scored, and what that shows: `suite_job` asks and has
+             answers judged, `attempt` is one answer, `scorecard` the card, `suite_files` reads and
+             writes
+scorers      how right an answer is
 paired       what paired scores can and cannot say
 document_map ``--fit map``: a question to each share of documents that do not fit, then one over all
 comparison   one question to several variants at once, side by side

@@ -23,11 +23,10 @@ from urllib.parse import urlsplit
 from uuid import uuid4
 
 from deepseek_jupyter import errors
-from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, pandas_series
+from deepseek_jupyter.context.row_frame import NewColumn, RowFrame, dask_names, pandas_series
 from deepseek_jupyter.context.table import is_dask
 from deepseek_jupyter.conversation.rows import KeptAnswer
 from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError
-from deepseek_jupyter.privacy.levels import label_of
 
 from .row_map import Job, further
 from .row_task import ALSO, RowPrompts, RowTask
@@ -172,7 +171,6 @@ def ask(part: Any, orders: Orders, process: str, rows: Mapping[int, str]) -> lis
 
 
 def end(job: str) -> None:
-    """The job is over: close its connections."""
     from deepseek_jupyter.transport.engine import Stop, engine
 
     _ended.add(job)
@@ -269,9 +267,7 @@ class Cluster:
             )
         waits = (config.connect_timeout, config.first_timeout, config.idle_timeout)
         self._orders = Orders(uuid4().hex, task.prompts.portable(), task.form, waits)
-        named = task.template.named
-        labels = [next(c for c in native.columns if label_of(c) == n) for n in named]
-        self.frame, self._columns = native, native[labels]
+        self.frame, self._columns = native, native[dask_names(native, task.template.named)]
         self.alive: dict[str, str] = {}  # processes by worker
         self.limit: Callable[[], int] = lambda: 1
         self._waiting: list[tuple[_FarRequest, asyncio.Future[Sent]]] = []
@@ -366,7 +362,6 @@ class Cluster:
         return self._looking.result()
 
     def surveys(self, draws: int) -> list[tuple[Census, dict[int, int]]]:
-        """Of each partition: see `survey`."""
         from dask.delayed import delayed
 
         most = EXACT // self.frame.npartitions + 1
@@ -474,9 +469,11 @@ class Cluster:
             self._hand_out()
 
     def _fail(self, error: Exception) -> None:
-        """Nothing more can be sent."""
         if not isinstance(error, DeepSeekError):
-            error = ConfigurationError(f"The cluster cannot be reached: {type(error).__name__}.")
+            error = ConfigurationError(
+                f"The cluster cannot be reached: {type(error).__name__}.",
+                "Check that its scheduler runs, and the client's address.",
+            )
         every = [*self._waiting, *(pair for chunk in self._chunks for pair in chunk.requests)]
         for _, came in every:
             if not came.done():
@@ -535,13 +532,13 @@ class ClusterRunner(Runner):
         self.cluster, self.problems = cluster, dict[str, str]()
         cluster.limit = lambda: self.limit.now
 
-    async def results(self) -> AsyncGenerator[list[Any]]:
-        """The results as they come, in any order."""
+    async def running(self) -> AsyncGenerator[list[None]]:
+        """Ask, to the end."""
         watching = asyncio.create_task(self.cluster.watch())
         try:
-            async with aclosing(super().results()) as batches:
-                async for batch in batches:
-                    yield batch
+            async with aclosing(super().running()) as several:
+                async for news in several:
+                    yield news
         finally:
             watching.cancel()
             await self.cluster.close()
@@ -589,7 +586,6 @@ class ClusterJob(Job):
 
     @classmethod
     def longest(cls, task: RowTask) -> JobRequest | None:
-        """The request of the longest row."""
         (places, _), cluster = cls.drawn(task, 1), Cluster(task)
         for place in places:
             part = cluster.partition(place >> _ROWS, next(iter(cluster.alive)))
@@ -606,7 +602,6 @@ class ClusterJob(Job):
 
     @property
     def rows(self) -> int:
-        """How many rows it is about."""
         return self._count
 
     @property

@@ -27,7 +27,7 @@ from deepseek_jupyter.display.frontend import current_cell
 from deepseek_jupyter.display.render import money, seconds
 from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.display.surfaces import preparing
-from deepseek_jupyter.errors import ConfigurationError, ParameterError
+from deepseek_jupyter.errors import ConfigurationError, ParameterError, counted
 
 from .variant import Variant, check_different, variants_of
 
@@ -46,6 +46,9 @@ class Comparison(dict[str, Reply]):
     def __init__(self, session: Session, answers: Mapping[str, Reply]) -> None:
         super().__init__(answers)
         self._session = session
+
+    def __missing__(self, name: str) -> Reply:
+        raise ParameterError(f"There is no variant {name}.", f"Here: {', '.join(self)}.")
 
     def use(self, name: str) -> Reply:
         """Go on with this answer: the next question follows it, the others stay its siblings."""
@@ -100,7 +103,7 @@ def compared(
     wanted = [Variant("")] if variants is None else variants_of(variants, names, least=1)
     if not 2 <= len(wanted) * times <= _MOST:
         raise ParameterError(
-            f"{len(wanted) * times} answers cannot be shown side by side.",
+            f"{counted(len(wanted) * times, 'answer')} cannot be shown side by side.",
             f"Compare 2 to {_MOST}: name variants, or ask one --times 5.",
         )
     if question.go_on:

@@ -178,7 +178,6 @@ class _DocumentMap:
         return lines
 
     def preview(self) -> Preview:
-        """The first request, and the plan."""
         built, count = self._requests[0].built, len(self._shares)
         assert built is not None
         to = f"{self._prepared.provider.title}, {self._prepared.request.model}"

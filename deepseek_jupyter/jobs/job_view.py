@@ -39,13 +39,18 @@ def watch(
     from deepseek_jupyter.transport.engine import engine
 
     view = JobView(rows, runner, show=show, noun=noun)
+
+    def take_all() -> None:
+        while runner.arrived:
+            take(runner.arrived.popleft())
+
     try:
-        with closing(engine().drain(runner.results, view.stop)) as batches:
-            for batch in batches:
-                for result in batch or ():
-                    take(result)
+        with closing(engine().drain(runner.running, view.stop)) as news:
+            for _ in news:
+                take_all()
                 view.refresh()
     except KeyboardInterrupt as stopped:
+        take_all()
         view.close(Report("Stopped; what was answered is kept."))
         said = "Stopped. What was answered is kept: the same call goes on from there."
         raise Interrupted(said) from stopped
@@ -121,7 +126,7 @@ class JobView:
         runner, tally = self._runner, self._runner.tally
         rate = tally.done / max(time.monotonic() - self._began, 0.001)
         parts = [f"{tally.done:,} of {self._rows:,} {self._noun}", f"{rate:,.1f} {self._noun}/s"]
-        if 0 < tally.done < self._rows:
+        if tally.in_flight and 0 < tally.done < self._rows:
             parts.append(f"{seconds((self._rows - tally.done) / rate)} left")
         for cap, currency in runner.caps:
             most = f" of {money(cap.most, currency)}" if cap.most and cap.most > 0 else ""
@@ -131,7 +136,6 @@ class JobView:
             parts.append(f"{share:.0%} cached")
         if tally.in_flight:
             parts.append(f"{tally.in_flight:,} of {runner.limit.now:,} in flight")
-        again = tally.sent - tally.asked - tally.in_flight
-        counts = {"tried again": again, "failed": tally.failed}
+        counts = {"tried again": tally.again, "failed": tally.failed}
         parts += [f"{count:,} {word}" for word, count in counts.items() if count > 0]
         return " · ".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 
+from deepseek_jupyter.display.render import money
 from deepseek_jupyter.protocol.usage import plus
 
 START = 16
@@ -85,9 +86,9 @@ class Cap:
         self.reserved, self.spent = plus(self.reserved, -worst), plus(self.spent, cost)
         self.used += tokens
 
-    @property
-    def reason(self) -> str:
-        """Why nothing more can be reserved."""
+    def reason(self, worst: Decimal, currency: str) -> str:
+        """Why a request that may cost `worst` cannot be reserved."""
         if self.tokens is not None and self.used >= self.tokens:
             return "the tokens that a policy file allows are used up."
-        return f"the next request might pass the cap of {self.most:f}."
+        next_one, most = money(worst, currency), money(self.most or Decimal(), currency)
+        return f"the next request may cost up to {next_one}, and the cap of {most} leaves less."

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from math import comb, sqrt
 from operator import getitem
 from random import Random
@@ -44,8 +45,10 @@ def wilson(right: float, count: int) -> Interval:
 
 
 def score_interval(scores: Sequence[float]) -> Interval:
-    """The interval of the mean: Wilson's where cases are right or wrong, else by bootstrap."""
-    if set(scores) <= {0.0, 1.0}:
+    """The interval of the mean: Wilson's where cases are right or wrong, or all equal, else by
+    bootstrap.
+    """
+    if set(scores) <= {0.0, 1.0} or len({*scores}) == 1:
         return wilson(sum(scores), len(scores))
     return bootstrap(scores)
 
@@ -174,24 +177,10 @@ def compare_all(names: Sequence[str], scores: Callable[[str, str], Scores]) -> l
     """Every pair, the better one first, p-values adjusted for their number; `scores` has those of
     a variant against another one.
     """
-    every = [(a, b) for at, a in enumerate(names) for b in names[at + 1 :]]
-    found = [compare(a, b, scores(a, b), scores(b, a)) for a, b in every]
+    found = list[Pair]()
+    for pair in combinations(names, 2):
+        a, b = scores(*pair), scores(*pair[::-1])
+        lead = sum(x - y for x, y in zip(a, b, strict=True) if x is not None and y is not None)
+        found.append(compare(*pair, a, b) if lead >= 0 else compare(*pair[::-1], b, a))
     adjusted = holm([pair.p for pair in found])
-    return [
-        turned(replace(pair, adjusted=p)) if pair.difference < 0 else replace(pair, adjusted=p)
-        for pair, p in zip(found, adjusted, strict=True)
-    ]
-
-
-def turned(pair: Pair) -> Pair:
-    """The pair as the second against the first."""
-    low, high = pair.interval
-    return replace(
-        pair,
-        first=pair.second,
-        second=pair.first,
-        better=pair.worse,
-        worse=pair.better,
-        difference=-pair.difference,
-        interval=(-high, -low),
-    )
+    return [replace(pair, adjusted=p) for pair, p in zip(found, adjusted, strict=True)]

@@ -17,7 +17,7 @@ from deepseek_jupyter import errors
 from deepseek_jupyter.asking.preview import Preview
 from deepseek_jupyter.context.row_frame import NewColumn
 from deepseek_jupyter.display.report import Report
-from deepseek_jupyter.errors import ParameterError, shortened
+from deepseek_jupyter.errors import ParameterError, counted, shortened
 from deepseek_jupyter.protocol.request import encoded
 from deepseek_jupyter.protocol.tokens import count_body
 
@@ -26,7 +26,7 @@ from .limits import Cap
 from .paired import wilson
 from .row_task import ALSO, RowTask, trial_caps
 from .runner import JobRequest, Result, Runner
-from .trial import Census, advice, census_of, drawn, estimate, leaving, lengths_of
+from .trial import Census, census_of, drawn, estimate, leaving, lengths_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.context.row_frame import RowFrame
@@ -58,7 +58,7 @@ class Accuracy:
     @property
     def wrong(self) -> Any:
         """The rows whose answer is another than the truth."""
-        return self._source.picked(self._wrong)
+        return self._source.answered([], self._wrong)
 
     @property
     def confusion(self) -> Report:
@@ -71,6 +71,8 @@ class Accuracy:
     def __str__(self) -> str:
         (low, high), right = self.interval, self.rows - len(self._wrong)
         return f"{right:,} of {self.rows:,} right: {self.share:.0%} ({low:.0%} to {high:.0%})"
+
+    __repr__ = __str__
 
 
 class Job:
@@ -155,14 +157,14 @@ class Job:
         return run(self._task, self._places, type(self))
 
     def picked(self, places: Sequence[int]) -> Any:
-        """Rows of an eager frame, by place."""
-        return self._task.source.picked(places)
+        """Rows by place; of a lazy frame, those that have their values."""
+        return self._task.source.answered([], places)
 
     @property
     def report(self) -> Report:
         """Its figures, and what left."""
         counts = f"{len(self.values):,} of {self.rows:,} rows, {len(self.failed):,} failed"
-        lines = [("answered", counts), ("asked", f"{self.asked:,} requests")]
+        lines = [("answered", counts), ("asked", counted(self.asked, "request"))]
         right = [("right", str(self.accuracy))] if self.accuracy else []
         return Report("The job", [*lines, *right, *leaving(self._task)])
 
@@ -170,9 +172,7 @@ class Job:
         """The first rows that failed, as a table; none where all were answered."""
         places = sorted(self.failed)
         shown = [(f"{at:,}", shortened(self.failed[at], _ERROR)) for at in places[:_SHOWN]]
-        remark = (
-            f"ds.job.errors() is a frame of all {len(places):,}; ds.job.retry() asks them again."
-        )
+        remark = "ds.job.errors() has all of them as a frame; ds.job.retry() asks them again."
         return [Report("Rows that failed", shown, ("row", "error"), remark)] if shown else []
 
     def compare(self, truth: str) -> None:
@@ -237,10 +237,10 @@ def run(
         job.compare(options.truth)
     reports = [job.report, *job.failures()]
     if census is not None and not runner.stopped:
-        lines, most, left = estimate(task, runner, census())
+        all_rows, most = estimate(task, runner, census())
         if most is not None:
             trial_caps.setdefault(task.session, {})[task.key, task.currency] = most
-        reports.append(Report("All rows", lines, (), advice(task, runner, most, left)))
+        reports.append(all_rows)
     view.close(*reports)
     if (stopped := runner.stop_error(len(job.values), job.rows)) is not None:
         if isinstance(stopped, errors.JobStoppedError):

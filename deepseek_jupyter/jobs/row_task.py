@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from functools import partial
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -16,7 +17,13 @@ from deepseek_jupyter.asking.budget import left_to_spend, worst_cost
 from deepseek_jupyter.asking.prepare import place, prepare
 from deepseek_jupyter.context.row_frame import RowFrame
 from deepseek_jupyter.context.table import is_frame
-from deepseek_jupyter.errors import ConfigurationError, DeepSeekError, ParameterError, PolicyError
+from deepseek_jupyter.errors import (
+    ConfigurationError,
+    DeepSeekError,
+    ParameterError,
+    PolicyError,
+    shortened,
+)
 from deepseek_jupyter.privacy.rules import Teaching
 from deepseek_jupyter.protocol.tokens import most_tokens
 
@@ -24,7 +31,7 @@ from .answer_form import AnswerForm
 from .limits import NOTHING, Cap
 from .release import RowRedactor, released
 from .runner import JobRequest, Runner
-from .template import RowTemplate, template_of, text_of
+from .template import RowTemplate, is_text, template_of, text_of
 
 if TYPE_CHECKING:
     from deepseek_jupyter.asking.prepare import Prepared
@@ -93,6 +100,12 @@ class RowPrompts:
         digest = hashlib.blake2b(self.common, digest_size=16)
         digest.update(text.encode("utf-8", "surrogatepass"))
         made = JobRequest(at, digest.hexdigest(), known=dict(redactor.known))
+        odd = next((n for n, v in zip(self.template.named, row, strict=True) if not is_text(v)), "")
+        if odd:
+            made.error = ParameterError(
+                f"The value of {odd} cannot be sent whole as text: {shortened(texts[odd], 60)}"
+            )
+            return made
         try:
             made.request, made.built = self.prepared.saying(text)
         except DeepSeekError as error:
@@ -178,6 +191,10 @@ class RowTask:
     def _check(self, labels: Sequence[str]) -> None:
         """Raise `ParameterError` for what the frame cannot take."""
         options = self.options
+        if not {*options.also} <= ALSO.keys():
+            raise ParameterError(
+                f"also={options.also!r} is not known.", f"It may have {', '.join(ALSO)}."
+            )
         new = [*self.form.names, *(f"{options.into}_{name}" for name in options.also)]
         taken = next((name for name in new if name in labels or new.count(name) > 1), None)
         if taken is not None:
@@ -185,15 +202,13 @@ class RowTask:
                 f"The frame has a column {taken!r} already.",
                 "Give the answers another name with into=, or drop that column first.",
             )
-        whole = options.rows == "all" or (isinstance(options.rows, int) and options.rows > 0)
-        truth = options.truth is None or (options.truth in labels and not self.source.lazy)
-        if not (whole and truth and {*options.also} <= ALSO.keys()):
-            raise ParameterError(
-                f"Of rows={options.rows!r}, also={options.also!r}, truth={options.truth!r} one is "
-                "wrong.",
-                "rows is a number or 'all', truth a column of an eager frame; also may have "
-                f"{', '.join(ALSO)}.",
-            )
+        rows, width, truth = options.rows, options.concurrency, options.truth
+        if rows != "all" and not _positive(rows, Integral):
+            raise ParameterError(f"rows={rows!r} is not a number of rows.", "Give 5, or 'all'.")
+        if width is not None and not _positive(width, Integral):
+            raise ParameterError(f"concurrency={width!r} is not a number of requests.", "Give 8.")
+        if truth is not None and (truth not in labels or self.source.lazy):
+            raise ParameterError(f"truth={truth!r} is not a column of an eager frame.")
 
     def requests(self, places: Iterable[int] | None = None) -> Iterator[JobRequest]:
         """The requests of the rows at `places` (None: of all) that have a value in each column."""
@@ -229,6 +244,10 @@ class RowTask:
         Raises `ConfigurationError` where a budget cannot be held.
         """
         provider, given = self.prepared.provider, budget not in (None, "none", 0)
+        if given and not _positive(budget, Real, Decimal):
+            raise ParameterError(
+                f"budget={budget!r} is not a sum of money.", "Give 0.50, or 'none' to go without."
+            )
         left, tokens = left_to_spend(self.session, provider, self.prepared.teaching, self.price)
         cap = Cap(left, tokens)
         if budget is None and self.options.rows == "all" and not provider.free:
@@ -247,3 +266,7 @@ class RowTask:
                 "Give max_tokens=200, or a type that has an end: to=Literal[...], bool, int.",
             )
         return cap.bound(Decimal(str(budget)))
+
+
+def _positive(value: Any, *kinds: type) -> bool:
+    return isinstance(value, kinds) and bool(value > 0)  # type: ignore[operator]

@@ -2,6 +2,7 @@
 
 * Requests with one key are asked once. What the journal keeps is not asked again.
 * The first request is sent alone: what all have in common is in the provider's cache afterwards.
+  Then 20, after which too many errors stop the job.
 * As many are asked at once as the limit allows, from one bounded queue: constant memory.
 * The worst case of a request is reserved before it leaves. One whose fate is not known (the
   connection broke, it was stopped) stays charged as reserved.
@@ -21,6 +22,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from functools import partial
 from itertools import islice
+from math import inf
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -90,24 +92,35 @@ class Result:
 
 @dataclass(slots=True)
 class Tally:
-    """What a job has done so far; `seconds` are those of all answers, `out` tokens of the last."""
+    """What a job has done so far; `recent` are tokens and seconds of answers, kept ones too."""
 
     done: int = 0
     asked: int = 0
     failed: int = 0
-    sent: int = 0
+    again: int = 0
     in_flight: int = 0
     usage: Usage = field(default_factory=Usage)
-    seconds: float = 0.0
-    out: deque[int] = field(default_factory=lambda: deque(maxlen=1_000))
+    recent: deque[tuple[int, float]] = field(default_factory=lambda: deque(maxlen=1_000))
     last_errors: deque[str] = field(default_factory=lambda: deque(maxlen=3))
+
+    @property
+    def out(self) -> list[int]:
+        """The tokens of recent answers, the fewest first; [0] before the first."""
+        return sorted(tokens for tokens, _ in self.recent) or [0]
+
+    @property
+    def each(self) -> float:
+        """The seconds of an answer."""
+        return sum(took for _, took in self.recent) / max(1, len(self.recent))
 
 
 Read = Callable[[JobRequest, KeptAnswer], Any]
 
 
 class Runner:
-    """One job. `results` is for `Engine.drain`; after it `stopped` says why it ended early."""
+    """One job. `running` is for `Engine.drain`: it yields whenever there are new results in
+    `arrived`; after it `stopped` says why the job ended early.
+    """
 
     def __init__(
         self,
@@ -144,7 +157,8 @@ class Runner:
         self.cap, self.tally, self.stopped = cap, Tally(), ""
         self.error: DeepSeekError | None = None
         self.limit = _limit_of(session, [one for one, _ in self.lanes], concurrency)
-        self._results: asyncio.Queue[list[Result] | None] = asyncio.Queue()
+        self.arrived = deque[Result]()
+        self._news: asyncio.Queue[list[None] | None] = asyncio.Queue()
         self._ready: asyncio.Queue[JobRequest | None] = asyncio.Queue(_AHEAD)
         self._same: dict[str, list[JobRequest]] = {}  # by key, behind one that is on its way
         self._known: dict[str, Result] = {}
@@ -158,13 +172,13 @@ class Runner:
         self._journal, self._notebook = conversation.journal, conversation.notebook or ""
         self._memory = _in_memory.setdefault(session, {})
 
-    async def results(self) -> AsyncGenerator[list[Result]]:
-        """The results as they come, in any order."""
+    async def running(self) -> AsyncGenerator[list[None]]:
+        """Ask, to the end."""
         main = asyncio.create_task(self._run())
-        main.add_done_callback(lambda _: self._results.put_nowait(None))
+        main.add_done_callback(lambda _: self._news.put_nowait(None))
         try:
-            while (batch := await self._results.get()) is not None:
-                yield batch
+            while (news := await self._news.get()) is not None:
+                yield news
             await main
         finally:
             main.cancel()
@@ -231,6 +245,7 @@ class Runner:
         if kept is not None:
             with suppress(errors.InvalidResponseError):  # the type has changed since
                 self._remember(request, kept, self._read(request, kept), asked=False)
+                self.tally.recent.append((kept.usage.completion_tokens, kept.times[1]))
                 return True
         if self._replay == "always":
             self._fail(request, errors.ReplayError("This row has no kept answer."))
@@ -239,15 +254,20 @@ class Runner:
     # Asking
 
     async def _enter(self, key: str) -> None:
-        """Wait for a place: as many as the limit says, one in any case, and one until the first
-        request is answered.
+        """Wait for a place: as many as the limit says, one in any case; one until the first request
+        is answered, and few until the share of errors says something.
         """
         limit = self.limit
-        while self._inside and (limit.inside >= limit.now or not self.tally.asked):
+        while self._inside and (limit.inside >= limit.now or len(self._inside) >= self._room):
             self._left.clear()
             await self._left.wait()
         self._inside.add(key)
         limit.inside += 1
+
+    @property
+    def _room(self) -> float:
+        asked = self.tally.asked
+        return inf if asked >= _FEWEST else _FEWEST if asked else 1
 
     def _leave(self, key: str, _: object = None) -> None:
         if key in self._inside:
@@ -268,7 +288,8 @@ class Runner:
             if cap.reserve(request.worst):
                 return True
             if not cap.reserved:
-                self._stop(cap.reason)
+                price = self.price(lane=request.lane)
+                self._stop(cap.reason(request.worst, price.currency if price else "USD"))
                 break
             self._settled.clear()
             await self._settled.wait()
@@ -281,17 +302,19 @@ class Runner:
             error = await self._try(request)
             if error is None:
                 return
-            wait = self._retry.delay(
-                error, attempt, random.random(), getattr(error, "retry_after", None)
-            )
-            if isinstance(error, errors.RateLimitError) and request.refusals < _MOST_REFUSALS:
+            told = getattr(error, "retry_after", None)
+            wait = self._retry.delay(error, attempt, random.random(), told)
+            limited = isinstance(error, errors.RateLimitError) and request.refusals < _MOST_REFUSALS
+            if limited and (told or 0) <= self._retry.patience:
                 request.refusals += 1
                 wait = min(2.0, 0.05 * 2**request.refusals) * random.uniform(0.5, 1)
+                wait = max(wait, told or 0)
             elif wait is None:
                 self._fail(request, error)
                 return
             else:
                 attempt += 1
+            self.tally.again += 1
             await asyncio.sleep(wait)
             if self.limit.inside > self.limit.now:
                 self._leave(request.key)
@@ -308,7 +331,7 @@ class Runner:
             provider, built = replace(provider, dialect=dialect), None
         assert request.request is not None
         exchange = Exchange(request.request, provider, prepared.key, built)
-        tally.in_flight, tally.sent = tally.in_flight + 1, tally.sent + 1
+        tally.in_flight += 1
         try:
             await self.send(request, exchange)
         except DeepSeekError as error:
@@ -331,7 +354,6 @@ class Runner:
         self.limit.relax()
         self._dialects[request.lane] = exchange.dialect
         request.took = _now() - began
-        tally.seconds += request.took
         await self._take(request, exchange)
         return None
 
@@ -370,15 +392,15 @@ class Runner:
 
     def _give(self, request: JobRequest, result: Result, *, asked: bool = True) -> None:
         """Give the result of a request to it and to all that are equal to it."""
-        given = []
-        for one in (request, *self._same.pop(request.key, ())):
+        every = (request, *self._same.pop(request.key, ()))
+        for one in every:
             value = result.value
             if one.known and result.answer is not None and one.place != result.place:
                 value = self._read(one, result.answer)  # with the originals of its own
-            given.append(Result(one.place, result.answer, value, result.error))
-        self.tally.done += len(given)
+            self.arrived.append(Result(one.place, result.answer, value, result.error))
+        self.tally.done += len(every)
         self.tally.asked += asked
-        self._results.put_nowait(given)
+        self._news.put_nowait([])
 
     def _fail(self, request: JobRequest, error: DeepSeekError) -> None:
         tally, said = self.tally, str(error).partition("\n")[0]
@@ -400,10 +422,13 @@ class Runner:
         if not self.stopped or self.error is not None:
             return self.error
         if any(cap.most == NOTHING for _, cap in self.lanes):
+            hint = "Run it with rows=5 first, or give budget=0.50; budget='none' goes without."
+            if not self.caps:
+                hint = "No price is known, so no cap can be held; budget='none' goes without."
             return errors.ConfigurationError(
                 f"{rows - done:,} rows are to be asked, and there is neither a budget nor a trial "
                 "of this task to take a cap from.",
-                "Run it with rows=5 first, or give budget=0.50; budget='none' goes without.",
+                hint,
             )
         counts = f"{done:,} of {rows:,} rows"
         return errors.JobStoppedError(f"Stopped after {counts}: {self.stopped}")
@@ -418,6 +443,8 @@ class Runner:
         """Settle a request that was billed, or may have been, and keep what came of it."""
         completion, prepared = exchange.completion, self.lanes[request.lane][0]
         usage, model = completion.usage, completion.model or prepared.request.model
+        if usage is not None and not usage.total_tokens and usage.cost is None:
+            usage = None  # figures that are none
         price = self.price(model, request.lane)
         cost = None if price is None else request.worst
         if usage is not None and (usage.cost is not None or price is not None):
@@ -427,8 +454,8 @@ class Runner:
         used = replace(usage or Usage(), cost=None)
         self._settle(request, cost or Decimal(), used.total_tokens)
         self.tally.usage = self.tally.usage + used
-        if whole:
-            self.tally.out.append(used.completion_tokens)
+        if usage is not None:
+            self.tally.recent.append((used.completion_tokens, request.took))
         currency = price.currency if price is not None else "USD" if cost is not None else ""
         key, name = request.key, f"{prepared.provider.name}:{model}"
         texts, end = (_text_of(completion), completion.reasoning or ""), completion.finish_reason

@@ -59,11 +59,11 @@ def verdict(pair: Pair, costs: Mapping[str, Mapping[str, Decimal]]) -> str:
     if not pair.cases:
         return f"{head} No case has a score of both."
     if not differ:
-        return f"{head} They score alike in every one of {n} cases."
+        return f"{head} They score alike in all cases ({n})."
     if pair.floor >= LEVEL:
         return f"{head} They differ in {differ} of {n} cases; so few cannot show p below 0.05."
     show = f"With {n} cases only differences above {points(pair.visible)} points would show."
-    seen = f"Seen are {x} points ({low} to {high}), {p}."
+    seen = f"The scores differ by {x} points ({low} to {high}), {p}."
     if not pair.difference:
         return f"{head} {show} {seen}"
     needed = f"{pair.cases * (pair.visible / pair.difference) ** 2:,.0f}"
@@ -135,7 +135,7 @@ def regressions(
             break
         folds.append(fold)
     total = len(cases)
-    heading = f"{total:,} of the cases are right with {old} and wrong with {new}."
+    heading = f"Cases right with {old} and wrong with {new}: {total:,}."
     more = f"{total - len(folds):,} more are in failures()." if total > len(folds) else ""
     inner = f'<div style="margin-left:1.2em">{"".join(folds)}{inert(said(more))}</div>'
     fold = f"<details><summary>{inert(said(heading))}</summary>{inner}</details>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from decimal import Decimal
@@ -13,7 +14,7 @@ from deepseek_jupyter.context.table import is_frame
 from deepseek_jupyter.display.frontend import user_namespace
 from deepseek_jupyter.display.render import money
 from deepseek_jupyter.display.report import Report, for_reader
-from deepseek_jupyter.errors import JobStoppedError, ParameterError
+from deepseek_jupyter.errors import JobStoppedError, ParameterError, shortened
 from deepseek_jupyter.session.session import get_session
 from deepseek_jupyter.tools.arrow import frame_of
 
@@ -64,7 +65,9 @@ def suite(
     >>> ds.suite(cases, "deepseek-flash, deepseek-v4-pro", score="number")  # doctest: +SKIP
     """
     if "n" in options or repeats < 1:
-        raise ParameterError("A request has one answer.", "repeats=3 asks each case three times.")
+        raise ParameterError(
+            "n= is not taken, and repeats= is 1 or more.", "repeats=3 asks each case three times."
+        )
     names, scorer = user_namespace(), scorer_of(score)
     frame = cases if is_frame(cases) else frame_of(suite_files.records(cases))
     chosen, question = variants_of(variants, names, least=1), question_of(prompt, options)
@@ -271,8 +274,13 @@ class Suite:
         said = [scorecard.verdict(pair, costs) for pair in pairs]
         lost = sum(one.counts[ERROR] + one.counts[NO_ANSWER] for one in found)
         if self.scorer.grade is not None and lost > _SENSITIVE * len(self.attempts):
-            said += map(scorecard.sensitive, pairs_of(self.attempts, self.names, wrong=True))
+            others = pairs_of(self.attempts, self.names, wrong=True)
+            said += [scorecard.sensitive(pair) for pair in others if pair.difference]
         for one in found:
+            errors = Counter(attempt.error for attempt in self._of(one.variant) if attempt.error)
+            if errors:
+                most, count = shortened(errors.most_common(1)[0][0], 200), one.counts[ERROR]
+                said.append(f"Errors with {one.variant}: {count:,}. The most frequent: {most}")
             cut = sum(attempt.finish == "length" for attempt in self._of(one.variant))
             if cut:
                 said.append(
@@ -313,9 +321,10 @@ class Suite:
         some = f"A trial of {tried:,} of {len(self.cases):,} cases."
         scored = f"Scored by {self.scorer.name}; times are the median and the 95th percentile."
         title = " ".join([*([some] if self.estimate else []), scored])
+        lines = [(line,) for line in self.lines]
         return [
             scorecard.table(self.summaries, title),
-            Report("What it shows", [(line,) for line in self.lines]),
+            *([Report("What it shows", lines)] if lines else []),
             *([self.estimate] if self.estimate else []),
         ]
 

@@ -67,7 +67,8 @@ def read(path: str | Path, make: Callable[..., T]) -> T:
         content["judge_costs"] = {name: Decimal(cost) for name, cost in costs.items()}
         return make(**content)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        raise ParameterError(f"{path} is not a suite: {error}.") from error
+        why = f"{type(error).__name__}: {error}"
+        raise ParameterError(f"{path} is not a saved suite ({why}).") from error
 
 
 def inspect_log(name: str, variant: str, cases: Cases, attempts: Sequence[Attempt]) -> Log:

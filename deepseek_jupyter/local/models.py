@@ -71,12 +71,11 @@ class LocalModel:
     tools: bool = False  # the 0.5B one skips or repeats the call about every second time
 
 
-def _model(parts: list[dict[str, Any]], **facts: Any) -> LocalModel:
-    return LocalModel(**facts, parts=tuple(Part(**part) for part in parts))
-
-
 _TABLE: list[dict[str, Any]] = json.loads(Path(__file__).with_name("models.json").read_bytes())
-MODELS: Mapping[str, LocalModel] = {facts["id"]: _model(**facts) for facts in _TABLE}
+MODELS: Mapping[str, LocalModel] = {
+    facts["id"]: LocalModel(**{**facts, "parts": tuple(Part(**part) for part in facts["parts"])})
+    for facts in _TABLE
+}
 
 
 def models_directory() -> Path:

@@ -60,7 +60,6 @@ class Endpoint:
 
     @property
     def base_url(self) -> str:
-        """What an OpenAI-compatible client takes."""
         return f"{self.url}/v1"
 
 

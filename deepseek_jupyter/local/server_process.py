@@ -2,8 +2,8 @@
 
 llama.cpp's own HTTP server on a random loopback port, behind a random key. Its life:
 
-1. one JSON line on stdin says what to serve; the key comes that way, for a command line can be
-   read by everybody on the machine;
+1. one JSON line on stdin says what to serve; the key comes that way, because a command
+   line can be read by everyone on the machine;
 2. the model is loaded, then the state file is written (mode 0600) with address, key and pid;
 3. clients connect (`Leases`; the words are in `serve.py`); stdin, which the starting process holds
    until it has connected, counts as a lease too;
@@ -67,7 +67,6 @@ class Leases(socketserver.ThreadingTCPServer):
         return time.monotonic() - self._touched
 
     def touch(self) -> None:
-        """Something was asked just now."""
         self._touched = time.monotonic()
 
 

@@ -51,6 +51,7 @@ class _Parser(argparse.ArgumentParser):
             flags = [flag for action in self._actions for flag in action.option_strings]
             hint = did_you_mean(unknown[1], flags) or "%deepseek help lists the flags."
             raise UsageError(f"There is no flag {unknown[1]}. {hint}")
+        message = message.replace("invalid _", "invalid ")  # `_rows` and `_sum` are types of ours
         raise UsageError(message[:1].upper() + message[1:].rstrip(".") + ".")
 
 

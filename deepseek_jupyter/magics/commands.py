@@ -123,7 +123,7 @@ def _price(session: Session) -> Report:
 _command("[PROVIDER]", "what is left on the account")(reports.balance)
 
 
-@_command(f"[{'|'.join(WAYS)}]", "tokens and cost, of this session without one")
+@_command(f"[{'|'.join(WAYS)}]", "tokens and cost by one of these, or of this session")
 def _usage(session: Session, by: str | None = None) -> Report:
     if by is not None and by not in WAYS:
         raise _refused(f"usage takes {', '.join(WAYS)}.", by, WAYS)
@@ -263,14 +263,14 @@ def _show(
     return Reply(turn)
 
 
-@_command("[N]", "take the newest turns off the branch")
+@_command("[N]", "take back the newest turns of the branch")
 def _undo(session: Session, count: str = "1") -> Report:
     if not count.isdecimal():
         raise UsageError("undo takes the number of turns, 1 without one.")
     left = session.conversation.undo(int(count))
     if not left:
         raise UsageError("There is no turn to take back.")
-    return Report(f"{counted(len(left), 'turn')} taken back; %deepseek tree still shows them.")
+    return Report(f"{counted(len(left), 'turn')} taken back; still in %deepseek tree.")
 
 
 @_command("TURN NAME", "begin a branch at a turn")
@@ -349,7 +349,7 @@ def _rehearse(session: Session) -> Report:
     return rehearse(session)
 
 
-@_command("[journal]", "send along turns that are not from here")
+@_command("[journal]", "use turns that came with the file and were not asked here")
 def _trust(session: Session, what: str | None = None) -> Report:
     """Take along the file's turns that are not from here; `journal`: what the file lacks."""
     if what not in (None, "journal"):
@@ -374,7 +374,7 @@ _VERBS = {
 }
 
 
-@_command("[ID]", "ask what a dry run showed, the last one without an id")
+@_command("[ID]", "ask what a dry run showed; without an id the newest one")
 def _send(session: Session, id: str = "") -> Reply:
     from deepseek_jupyter.asking.ask import ask
     from deepseek_jupyter.display.frontend import current_cell

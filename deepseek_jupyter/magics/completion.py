@@ -28,8 +28,8 @@ _LINE = re.compile(r"\s*(?:[\w.]+\s*=\s*)?%(ds|deepseek)\s")
 _NAME = re.compile(r"(?<![\w@/\\.`-])@([\w.\[\]]*)$")
 _LEVELS = ("none", "schema", "stats", "sample", "full")
 
-Words = Iterable[tuple[str, str]]  # each with its kind, which JupyterLab shows beside it
-Offers = tuple[str, list[tuple[str, str]]]  # the end of the text, and what may stand for it
+Words = Iterable[tuple[str, str]]  # each with its kind, which JupyterLab shows with it
+Offers = tuple[str, list[tuple[str, str]]]  # the end of the text, and what may replace it
 
 
 def offers(before: str) -> Offers | None:
@@ -232,7 +232,6 @@ def register(ipython: Any) -> None:
 
 
 def unregister(ipython: Any) -> None:
-    """Complete it no more."""
     ipython.Completer.custom_matchers[:] = [
         m for m in ipython.Completer.custom_matchers if m.__name__ != "deepseek_jupyter"
     ]

@@ -61,7 +61,7 @@ def _directory(session: Session) -> Iterator[Finding]:
     path = home()
     if path == NOWHERE:
         yield _BAD, "state", "This user has no home directory; set DEEPSEEK_JUPYTER_HOME."
-    # Of a file that stands in the way the path with a slash is no place to write to.
+    # With a slash behind it a file in the way is not taken for a directory.
     elif os.access(f"{next(filter(os.path.exists, (path, *path.parents)))}/", os.W_OK):
         yield _GOOD, "state", str(path)
     else:
@@ -106,7 +106,7 @@ def _hosts(session: Session) -> Iterator[Finding]:
 
 
 def forget() -> Report:
-    """Forget what hosts taught and told this week."""
+    """Forget what hosts taught and reported this week."""
     from deepseek_jupyter.transport.learned import forget
 
     return Report(f"Models forgotten: {forget()}. They are asked as their profiles say.")

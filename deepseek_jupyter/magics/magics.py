@@ -96,7 +96,7 @@ class DeepSeekMagics(Magics):
         return self._ask(command, local_ns)
 
     def _ask(self, command: Command, local_ns: Mapping[str, Any] | None) -> Any:
-        # Late, for loading the extension must cost nothing; and the card comes before the rest.
+        # Late: loading the extension must cost nothing; and the card comes before the rest.
         from deepseek_jupyter.display.surfaces import preparing, surface
 
         names = {**self.shell.user_ns, **(local_ns or {})}
@@ -164,7 +164,6 @@ for _method in (DeepSeekMagics.deepseek, DeepSeekMagics.ds):
 
 
 def _compared(command: Command, names: dict[str, Any], *, show: bool | None) -> Any:
-    """The answers of ``--compare`` and ``--times``."""
     from deepseek_jupyter.api import get_session
     from deepseek_jupyter.asking.ask import resolve
     from deepseek_jupyter.display.columns import Columns
@@ -280,7 +279,6 @@ def register(ipython: Any) -> None:
 
 
 def unregister(ipython: Any) -> None:
-    """Take everything back that `register` did."""
     for kind in ("line", "cell"):
         for name in ("deepseek", "ds"):
             ipython.magics_manager.magics[kind].pop(name, None)
@@ -299,5 +297,4 @@ def unregister(ipython: Any) -> None:
 
 
 def _comm_manager(ipython: Any) -> Any:
-    """The kernel's comms; None in a terminal."""
     return getattr(getattr(ipython, "kernel", None), "comm_manager", None)

@@ -51,8 +51,10 @@ def rehearse(session: Session) -> Report:
     before = {turn.cell_id: turn for turn in session.recordings.kept()[0]}
     for number, cell in enumerate(all_cells(), 1):
         name = f"[{cell.number or number}]"
+        # Not every front end sends the ids that the file has (nbclient, a console).
+        id = cell.id if cell.id in before else None
         try:
-            for command in _commands(cell.source, cell.id or None):
+            for command in _commands(cell.source, id):
                 if command.question.dry_run:
                     continue
                 there = command.map is None and _plays(scratch, command.question)
@@ -80,9 +82,9 @@ def _copy(session: Session) -> Session:
 
 
 def _commands(source: str, cell_id: str | None) -> Iterator[Command]:
-    """What a cell asks by a magic."""
     if match := _CELL.match(source):
-        yield parse_cell(match[1], match[2], cell_id)
+        command = parse_cell(match[1], match[2], cell_id)
+        yield replace(command, question=replace(command.question, by_prompt=True))
         return
     for at, line in enumerate(_LINE.findall(source), 1):
         yield parse_line(line, f"{cell_id}#{at}" if cell_id and at > 1 else cell_id)

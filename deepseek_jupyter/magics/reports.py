@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from deepseek_jupyter._version import __version__
 from deepseek_jupyter.display.report import Progress, Report
@@ -17,7 +16,7 @@ from deepseek_jupyter.session.accounts import in_words, session_totals
 if TYPE_CHECKING:
     from deepseek_jupyter.session.session import Session
 
-_ROOMY = 6 << 30  # bytes of memory beside which the 2.1 GB of the larger embedded model are little
+_ROOMY = 6 << 30  # bytes of memory with room for the 2.1 GB of the larger embedded model
 
 
 def status(session: Session) -> Report:
@@ -26,7 +25,7 @@ def status(session: Session) -> Report:
     rows += _policy(session)
     rows.append(("conversation", counted(len(session.conversation.way()), "turn")))
     spent = in_words(session_totals(session))
-    rows.append(("spent", f"{len(session.spent)} answers" + (f", {spent}" if spent else "")))
+    rows.append(("spent", counted(len(session.spent), "answer") + (f", {spent}" if spent else "")))
     if session.last:
         rows.append(("last answer", session.last.footer))
     return Report("deepseek_jupyter", rows, remark="%deepseek help lists the commands.")
@@ -75,15 +74,14 @@ def balance(session: Session, name: str | None = None) -> Report:
     """What is left on the account. Granted credit is spent before money topped up."""
     provider, key = session.endpoints.provider(name)
     answer = session.endpoints.balance(provider, key)
-    rows = [_balance_row(info) for info in answer.get("balance_infos") or ()]
+    names = ("total_balance", "granted_balance", "topped_up_balance")
+    rows = []
+    for info in answer.get("balance_infos") or ():
+        currency = str(info.get("currency") or "")
+        amounts = (Decimal(str(info.get(name) or 0)) for name in names)
+        rows.append(tuple(f"{amount:.2f} {currency}".strip() for amount in amounts))
     remark = "" if answer.get("is_available", True) else "Not enough for a request: top up."
     return Report(f"Balance at {provider.title}", rows, ("total", "granted", "topped up"), remark)
-
-
-def _balance_row(info: Mapping[str, Any]) -> tuple[str, ...]:
-    currency = str(info.get("currency") or "")
-    names = ("total_balance", "granted_balance", "topped_up_balance")
-    return tuple(f"{Decimal(str(info.get(name) or 0)):.2f} {currency}".strip() for name in names)
 
 
 def providers(session: Session) -> Report:
@@ -152,7 +150,7 @@ def local_model(verb: str, model: str | None) -> Report:
     ]
     have = {m.id for m in now.models}
     rows += [
-        (m.id, _megabytes(m.size), "not installed", m.licence)
+        (m.id, _megabytes(m.size), _lacking(m.id), m.licence)
         for m in local.MODELS.values()
         if m.id not in have
     ]
@@ -161,6 +159,17 @@ def local_model(verb: str, model: str | None) -> Report:
     ]
     remark = now.problem or "; ".join(running) or "No server runs; a question starts it."
     return Report("Embedded models", rows, ("model", "size", "state", "where"), remark)
+
+
+def _lacking(model_id: str) -> str:
+    """The state of a model that is not installed."""
+    from deepseek_jupyter.local.models import partial_path
+
+    try:
+        arrived = _megabytes(partial_path(model_id).stat().st_size)
+    except OSError:
+        return "not installed"
+    return f"{arrived} arrived; install goes on from there"
 
 
 def _install(model: str | None) -> Report:

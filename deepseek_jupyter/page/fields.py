@@ -15,18 +15,18 @@ Body = Mapping[str, Any]
 
 
 def text(body: Body, name: str, longest: int = _LONGEST_PROMPT) -> str:
-    """A string that must be there."""
     value = body.get(name)
     if not isinstance(value, str) or len(value) > longest:
-        raise ParameterError(f"The request's {name} is no text of at most {longest:,} characters.")
+        raise ParameterError(
+            f"The request's {name} is not a text of at most {longest:,} characters."
+        )
     return value
 
 
 def turn_id(body: Body, name: str) -> str:
-    """An id."""
     found = sound_id(body.get(name))
     if found is None:
-        raise ParameterError(f"The request's {name} is no id.")
+        raise ParameterError(f"The request's {name} is not an id.")
     return found
 
 
@@ -48,7 +48,7 @@ def objects(body: Body, name: str) -> list[Body]:
 def _list(value: object, name: str, what: str, fits: Callable[[Any], object]) -> list[Any]:
     if isinstance(value, list) and len(value) <= _MOST_ITEMS and all(map(fits, value)):
         return list(value)
-    raise ParameterError(f"The request's {name} are no list of at most {_MOST_ITEMS} {what}.")
+    raise ParameterError(f"The request's {name} are not a list of at most {_MOST_ITEMS} {what}.")
 
 
 def flag(body: Body, name: str) -> bool:
@@ -63,7 +63,7 @@ def whole(body: Body, name: str, least: int, most: int, default: int) -> int:
     """A whole number within bounds."""
     value = body.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise ParameterError(f"The request's {name} is no number from {least} to {most}.")
+        raise ParameterError(f"The request's {name} is not a number from {least} to {most}.")
     return value
 
 

@@ -83,7 +83,7 @@ class InlineCompletion:
             asked, host = await asyncio.to_thread(self.prepared, asked)
             exchange = Exchange(asked, host.provider, host.key)
             revealer = Restorer(self.session.redactor.known, in_links=True)
-            async with aclosing(self.client.stream(exchange)) as batches:  # type: ignore[type-var]
+            async with aclosing(self.client.stream(exchange)) as batches:
                 async for batch in batches:
                     text = "".join(event.text for event in batch if isinstance(event, TextDelta))
                     if text := revealer.feed(text):
@@ -185,9 +185,8 @@ def settle(session: Session, request: Request) -> None:
     """Look up what a ghost text needs; what forbids one is said when one is asked for."""
     completion = completion_of(session)
     with suppress(DeepSeekError):
-        host = completion.settled()
-        completion.client.warm(host.provider.base_url)
-        _ = session.redactor
+        completion.settled()
+        _ = completion.client, session.redactor
 
 
 def complete(session: Session, request: Request) -> None:

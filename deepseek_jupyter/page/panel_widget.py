@@ -39,7 +39,6 @@ class PanelWidget(anywidget.AnyWidget):
         return f"panel(height={self.height})"
 
     def close(self) -> None:
-        """Take it down in every page."""
         pages.leave(self.model_id)
         super().close()
 

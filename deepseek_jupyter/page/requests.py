@@ -53,7 +53,6 @@ PANEL_REQUESTS: dict[str, tuple[str, bool]] = {
 
 
 def register() -> None:
-    """Answer these requests from now on."""
     for session, requests in (("session", PAGE_REQUESTS), ("panel_session", PANEL_REQUESTS)):
         for name, (answer, slow) in requests.items():
             pages.handle(name, partial(_answer, session, answer), slow=slow)

@@ -199,7 +199,7 @@ def settings(session: Session, request: Request) -> dict[str, Any]:
     """
     wanted = request.body.get("set", {})
     if not isinstance(wanted, Mapping):
-        raise ParameterError("The request's set is no object.")
+        raise ParameterError("The request's set is not an object.")
     checked = {name: _checked(name, value) for name, value in wanted.items()}
     config = session.config
     for name, value in checked.items():

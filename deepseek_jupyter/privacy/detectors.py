@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 DETECTORS = ("email", "phone", "card", "iban", "secret")
+_SHORTEST = 6  # characters: a@b.cd
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -30,8 +31,10 @@ class Found:
 
 def find(text: str, kinds: Iterable[str] = DETECTORS) -> list[Found]:
     """What is found in `text`, in order, without overlaps; a secret wins over all others."""
-    wanted = frozenset(kinds)
     kept: list[Found] = []
+    if len(text) < _SHORTEST:
+        return kept
+    wanted = frozenset(kinds)
     for kind, detect in _DETECTORS.items():
         if kind in wanted:
             for start, end in sorted(detect(text)):
@@ -99,11 +102,11 @@ def _around(pattern: re.Pattern[str], mark: str, text: str, before: int) -> Iter
     """
     at, after = text.find(mark), 0
     while at >= 0:
-        match = pattern.search(text, max(after, at - before), at + 500)
-        after = at + 1
-        if match and match.start() < at:
+        match = pattern.search(text, max(after, at - before), at + 1_000)
+        whole = match is not None and match.start() < at + 500  # and not cut by the search's end
+        if match and whole:
             yield match
-            after = match.end()
+        after = match.end() if match and whole else at + 500
         at = text.find(mark, after)
 
 
@@ -146,7 +149,7 @@ def _ibans(text: str) -> Iterator[tuple[int, int]]:
             yield match.span()
 
 
-_NUMBERS = r"[\d(+][\d ()./-]{8,}"  # in which cards and telephones stand, whole
+_NUMBERS = r"[\d(+][\d ()./-]{8,}"  # which cards and telephone numbers are in, whole
 _IN_TEXT, _IN_ASCII = re.compile(_NUMBERS), re.compile(_NUMBERS, re.ASCII)
 
 

@@ -96,7 +96,7 @@ class Policy:
             if pattern != but and (speaks_of(pattern, column) or _fits(pattern, column)):
                 yield level
 
-    def told(self, text: str, but: Iterable[str] = ()) -> Level:
+    def level_of_text(self, text: str, but: Iterable[str] = ()) -> Level:
         """The strictest level of the names that a text has as labels."""
         labels = labels_in(text) - {*but, ""} if self.names_columns else ()
         return min(map(self.ruled, labels), default=FULL)

@@ -48,7 +48,6 @@ class PolicyFiles:
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The paths of the files."""
         return tuple(file.path for file in self.files)
 
     @property
@@ -77,7 +76,7 @@ def find(notebook: str | None, environ: Mapping[str, str]) -> list[Path]:
     machine (a remote kernel), the search begins at the working directory.
     """
     named = environ.get(VARIABLE)
-    first = [Path(named).expanduser()] if named else []
+    first = [Path(os.path.expanduser(named))] if named else []
     folder = Path(notebook).parent if notebook else _working_directory()
     if not folder.is_absolute() or not folder.is_dir():
         folder = _working_directory()

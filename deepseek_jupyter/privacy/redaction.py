@@ -198,7 +198,6 @@ class Restorer:
         self._target = None if in_links else _LinkTarget()
 
     def feed(self, piece: str) -> str:
-        """What can be shown after `piece`."""
         text = self._held + piece
         begun = _BEGUN.search(text) if "<" in text else None
         cut = begun.start() if begun else len(text)
@@ -219,7 +218,6 @@ class Restorer:
         return "".join(parts)
 
     def flush(self) -> str:
-        """What was held back, at the end."""
         held, self._held = self._held, ""
         return held
 
@@ -248,7 +246,6 @@ class _LinkTarget:
         self._tail = ""
 
     def feed(self, text: str) -> None:
-        """Reads on."""
         text, at = self._tail + _UNREAD.sub("", text), len(self._tail)
         while at < len(text):
             if self._quote:

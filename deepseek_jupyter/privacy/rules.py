@@ -126,7 +126,6 @@ class Teaching:
             )
 
     def forbids_tool(self, name: str) -> bool:
-        """Whether the policy forbids a tool."""
         return any(_forbids(rules, name) for rules in self.files.teaching)
 
     def check_code_insertion(self) -> None:

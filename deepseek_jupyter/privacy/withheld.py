@@ -193,7 +193,6 @@ class _Search:
         self._text = text
 
     def matches(self) -> Iterator[Match]:
-        """The longest at each place."""
         forms, text, labels = self._forms, self._text, self._forms.labels
         heads, grams = forms.heads, forms.grams
         every = range(len(text) - _LONG + 1) if heads else ()

@@ -24,6 +24,7 @@ from .items import ItemStream, passed_on, thinking_in
 from .messages import read_arguments
 from .model_facts import facts_of
 from .request import Built, ChatRequest, build, thinking_of
+from .usage import first_int
 
 # max_tokens must be said; DeepSeek's own default where the user says none.
 LONGEST_PLAIN, LONGEST_THINKING = 8_192, 65_536
@@ -221,7 +222,7 @@ class MessagesStream(ItemStream):
         self._counts |= {n: v for n, v in (message.get("usage") or {}).items() if v is not None}
         if reason:
             parts = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens")
-            read = sum(self._counts.get(name) or 0 for name in parts)
+            read = sum(first_int(self._counts.get(name)) for name in parts)
             chunk["usage"] = self._counts and {**self._counts, "prompt_tokens": read}
             chunk["choices"] = [{"finish_reason": _ENDS.get(reason, reason)}]
         super()._take(chunk, deltas)

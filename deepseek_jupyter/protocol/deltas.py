@@ -4,8 +4,9 @@ A chunk is the JSON of one ``chat.completion.chunk`` event. The variants read he
 over recorded streams of DeepSeek (2025 and 2026), Azure, OpenRouter, llama.cpp and others:
 
 * ``content`` and ``reasoning_content`` may be null, "" or absent; only absence of text counts;
-* thinking arrives as ``reasoning_content``, ``reasoning`` or ``reasoning_details[].text``, by
-  some hosts as two of them with the same text: the first that holds text is taken;
+* thinking arrives as ``reasoning_content``, ``reasoning``, ``thinking``, ``reasoning_text``,
+  ``reasoning_details[].text`` or ``thinking_blocks[].thinking``, by some hosts as two of them with
+  the same text: the first that holds text is taken;
 * usage may ride on any chunk, with or without choices.
 
 JSON may write a character beyond U+FFFF (an emoji) as two escapes, ``\\ud83d\\ude00``, and a relay
@@ -65,7 +66,7 @@ class Logprobs:
 
 @dataclass(slots=True, frozen=True)
 class Finish:
-    """Why the model stopped, verbatim."""
+    """Why the model stopped, in the API's word where there is one."""
 
     reason: str
 
@@ -112,14 +113,12 @@ class WebPage:
 
 @dataclass(slots=True, frozen=True)
 class Search:
-    """A search of the web that the server runs, or a page it opens, as far as it is: `query` is
-    what it looks for, `url` the page, `pages` what it found.
-    """
+    """A search of the web that the server runs, or a page it opens, as far as it is."""
 
     id: str
-    query: str = ""
-    url: str = ""
-    pages: tuple[WebPage, ...] = ()
+    query: str = ""  # what it looks for
+    url: str = ""  # the page
+    pages: tuple[WebPage, ...] = ()  # what it found
     status: str = ""
 
 
@@ -133,13 +132,15 @@ def reasoning_text(delta: Mapping[str, Any]) -> str | None:
 
     None when the host speaks of none; "" when it names the field without text.
     """
-    fields = (delta.get(name) for name in ("reasoning_content", "reasoning"))
+    names = ("reasoning_content", "reasoning", "thinking", "reasoning_text")
+    fields = (delta.get(name) for name in names)
     said = [text for text in fields if isinstance(text, str)]
     named = next(filter(None, said), "" if said else None)
-    details = delta.get("reasoning_details")
+    details = delta.get("reasoning_details") or delta.get("thinking_blocks")
     if named or not isinstance(details, list):
         return named
-    texts = (d.get("text") or d.get("summary") for d in details if isinstance(d, Mapping))
+    kinds = ("text", "summary", "thinking")
+    texts = (d.get(kind) for d in details if isinstance(d, Mapping) for kind in kinds)
     return "".join(t for t in texts if isinstance(t, str)) or named
 
 
@@ -171,7 +172,7 @@ def decode_delta(delta: Mapping[str, Any]) -> Iterator[Delta]:
         yield TextDelta(delta["refusal"])
     calls = delta.get("tool_calls") or ()
     for call in [calls] if isinstance(calls, Mapping) else calls:
-        function = call.get("function") or {}
+        function = call.get("function") or call
         arguments = function.get("arguments")
         yield ToolCallDelta(
             call.get("index"),
@@ -195,28 +196,23 @@ def _parts(content: object) -> Iterator[TextDelta | ReasoningDelta]:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model returned, whole or so far.
-
-    `reasoning` is None when the model did not think, "" when its thinking was empty.
-    `finish_reason` is the server's word, or None where it gave none. `ended` says that the server
-    ended the stream properly. `fault` is an error object met in the stream. `facts` are what only
-    audits ask for: ``fingerprint`` (which configuration answered), ``created``,
-    ``native_finish_reason`` (what the host behind a gateway said).
-    """
+    """What a model returned, whole or so far."""
 
     answer: str = ""
-    reasoning: str | None = None
+    reasoning: str | None = None  # None when it did not think, "" when its thinking was empty
     tool_calls: tuple[ToolCall, ...] = ()
-    finish_reason: str | None = None
+    finish_reason: str | None = None  # the server's word
     usage: Usage | None = None
     model: str | None = None
     id: str | None = None
     logprobs: dict[str, list[dict[str, Any]]] | None = None
     reasoning_details: tuple[dict[str, Any], ...] = ()
-    ended: bool = False
-    fault: Fault | None = None
+    ended: bool = False  # properly, by the server
+    fault: Fault | None = None  # met in the stream
     searches: tuple[Search, ...] = ()
     citations: tuple[WebPage, ...] = ()
+    # For audits: ``fingerprint`` (which configuration answered), ``created``,
+    # ``native_finish_reason`` (what the host behind a gateway said).
     facts: Mapping[str, str] = field(default_factory=dict)
 
     @property

@@ -61,51 +61,30 @@ _MODES = re.compile(r"-(no)?think(?:ing)?$", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """The differences, with DeepSeek's own API as the default.
-
-    `like`            the profile that it is, or is like: the name that facts of models go by
-    `rows`            parameters the provider documents, by wire name
-    `thinking`        how thinking is switched
-    `efforts`         friendly effort -> the provider's word; an absent one is not offered
-    `template_keys`   keys set in ``chat_template_kwargs`` by the ``template`` style
-    `replay`          what of earlier thinking goes back
-    `stream_usage`    ask for usage with ``stream_options``
-    `think_implied`   replies begin inside ``<think>``
-    `schema`          how an answer is held to a schema
-    `schema_flag`     ``structured_outputs: true`` goes with a JSON schema
-    `beta`            prefix completion and strict tools need the beta base URL
-    `prefix`          how the model is made to go on from an assistant message that ends the request
-    `json_needs_word` JSON mode is refused unless a message says "json"
-    `tool_choice_none` with it the model sees no tools; llama.cpp shows them all the same
-    `thinks_by_default` the model thinks where nothing is sent
-    `forced_tool_choice_with_thinking` a request may force a tool call on a thinking model
-    `refused`         parameters that the host refuses nevertheless; left out, with a notice
-    `blank_content`   what an assistant message without text is sent as
-    `ignored_when_thinking`, `ignored_when_not_thinking`, `ignored` parameters that the mode
-                      accepts without effect, each with a sentence that says so
-    """
+    """The differences, with DeepSeek's own API as the default."""
 
     provider: str = "deepseek"
-    like: str = "deepseek"
-    rows: Mapping[str, Parameter] = field(default_factory=lambda: STANDARD)
+    like: str = "deepseek"  # the profile that it is, or is like: facts of models go by its name
+    rows: Mapping[str, Parameter] = field(default_factory=lambda: STANDARD)  # that are documented
     thinking: ThinkingStyle = "deepseek"
-    efforts: Mapping[str, str] = field(
+    efforts: Mapping[str, str] = field(  # friendly effort -> the provider's word; others it has not
         default_factory=lambda: {"low": "low", "high": "high", "max": "max"}
     )
-    template_keys: tuple[str, ...] = ()
-    replay: Replay = "none"
-    stream_usage: bool = True
-    think_implied: bool = False
-    schema: SchemaStyle = "json mode"
-    schema_flag: bool = False
-    beta: bool = False
-    prefix: PrefixStyle = ""
-    json_needs_word: bool = False
-    thinks_by_default: bool = False
-    forced_tool_choice_with_thinking: bool = True
-    tool_choice_none: bool = True
-    refused: tuple[str, ...] = ()
-    blank_content: str = ""
+    template_keys: tuple[str, ...] = ()  # set in ``chat_template_kwargs`` by the ``template`` style
+    replay: Replay = "none"  # what of earlier thinking goes back
+    stream_usage: bool = True  # ask for usage with ``stream_options``
+    think_implied: bool = False  # replies begin inside ``<think>``
+    schema: SchemaStyle = "json mode"  # how an answer is held to a schema
+    schema_flag: bool = False  # ``structured_outputs: true`` goes with a JSON schema
+    beta: bool = False  # prefix completion and strict tools need the beta base URL
+    prefix: PrefixStyle = ""  # how it is made to go on from an assistant message at the end
+    json_needs_word: bool = False  # JSON mode is refused unless a message says "json"
+    thinks_by_default: bool = False  # the model thinks where nothing is sent
+    forced_tool_choice_with_thinking: bool = True  # a request may force a call on a thinking model
+    tool_choice_none: bool = True  # with it the model sees no tools; llama.cpp shows them
+    refused: tuple[str, ...] = ()  # what the host refuses nevertheless; left out, with a notice
+    blank_content: str = ""  # what an assistant message without text is sent as
+    # Parameters that the mode accepts without effect, each with a sentence that says so.
     ignored_when_thinking: Mapping[str, str] = field(default_factory=dict)
     ignored_when_not_thinking: Mapping[str, str] = field(default_factory=dict)
     ignored: Mapping[str, str] = field(default_factory=dict)

@@ -45,7 +45,6 @@ def build_fim(request: FimRequest, dialect: Dialect) -> Built:
 
 
 def build_infill(request: FimRequest, dialect: Dialect) -> Built:
-    """The body of llama.cpp's ``/infill``."""
     request.check()
     body: dict[str, Any] = {"input_prefix": request.prefix, "input_suffix": request.suffix}
     names = {"max_tokens": "n_predict"}

@@ -41,7 +41,6 @@ class Token(NamedTuple):
         return chance(self.pairs[0][1])
 
     def wire(self) -> dict[str, Any]:
-        """The API's form."""
         said = [
             {"token": raw.decode("utf-8", "replace"), "logprob": logprob, "bytes": list(raw)}
             for raw, logprob in self.pairs
@@ -77,7 +76,6 @@ def chance(logprob: float) -> float:
 
 
 def joined(tokens: Iterable[Token]) -> str:
-    """The text that the tokens are."""
     return b"".join(token.raw for token in tokens).decode("utf-8", "replace")
 
 

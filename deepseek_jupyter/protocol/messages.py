@@ -19,7 +19,7 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 
-# Kinds of `reasoning_details` that hold no text: what other wires than chat want back beside it.
+# Kinds of `reasoning_details` that hold no text: what other wires than chat want back in addition.
 SIGNED = frozenset(("thinking", "redacted_thinking", "reasoning"))
 
 
@@ -44,43 +44,33 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message on the wire: a pure value without identity.
-
-    `reasoning` is the chain of thought of an assistant message, None when it had none and ""
-    when the server sent it empty; the difference matters for replay. `prefix` asks the model
-    to go on from this assistant message (chat prefix completion). `images` are https or data URLs
-    of a user message, for models that see.
-    """
+    """One message on the wire: a pure value without identity."""
 
     role: Role
     content: str
-    reasoning: str | None = None
+    reasoning: str | None = None  # "" where the server sent it empty: replay tells that from None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
-    prefix: bool = False
+    prefix: bool = False  # go on from this assistant message (chat prefix completion)
     reasoning_details: tuple[dict[str, Any], ...] = ()
-    images: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()  # https or data URLs of a user message, for models that see
 
 
 def system(content: str) -> Message:
-    """A system message."""
     return Message("system", content)
 
 
 def user(content: str, images: Iterable[str] = ()) -> Message:
-    """A user message."""
     return Message("user", content, images=tuple(images))
 
 
 def assistant(
     content: str, *, reasoning: str | None = None, tool_calls: Iterable[ToolCall] = ()
 ) -> Message:
-    """An assistant message."""
     return Message("assistant", content, reasoning, tuple(tool_calls))
 
 
 def tool(content: str, tool_call_id: str) -> Message:
-    """The result of one tool call."""
     return Message("tool", content, tool_call_id=tool_call_id)
 
 

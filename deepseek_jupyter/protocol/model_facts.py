@@ -23,21 +23,19 @@ from .usage import Price, PricePeriod
 class ModelFacts:
     """What a row says of ids like `ids` (`fnmatch`, any case) at `providers`, () being all.
 
-    None, "" and () mean: not known. `context` and `output` are tokens; `thinks` is whether the id
-    alone makes it think, `thinking_id` and `plain_id` are the ids of its two modes where the id
-    chooses; `json` and `schema` are forms that an answer can be held to.
+    None, "" and () mean: not known.
     """
 
     ids: tuple[str, ...] = ()
     providers: tuple[str, ...] = ()
-    context: int | None = None
+    context: int | None = None  # tokens, as `output`
     output: int | None = None
-    thinks: bool | None = None
-    thinking_id: str = ""
+    thinks: bool | None = None  # whether the id alone makes it think
+    thinking_id: str = ""  # the ids of its two modes, where the id chooses
     plain_id: str = ""
     images: bool | None = None
     tools: bool | None = None
-    json: bool | None = None
+    json: bool | None = None  # forms that an answer can be held to
     schema: bool | None = None
     prices: tuple[PricePeriod, ...] = ()
     source: str = ""

@@ -22,16 +22,12 @@ from deepseek_jupyter.errors import ParameterError, did_you_mean, shortened
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One row: a kind, and the range or choices within it.
+    """One row: a kind, and the range or choices within it."""
 
-    `kind` is ``float``, ``int``, ``bool``, ``str``, ``object``, ``array``, ``stop``, ``choice``
-    (a tool_choice: word or object). `open_low` excludes the lower bound itself.
-    """
-
-    kind: str
+    kind: str  # of `_KINDS`
     low: float | None = None
     high: float | None = None
-    open_low: bool = False
+    open_low: bool = False  # `low` itself is excluded
     choices: tuple[str, ...] = ()
     pattern: str = ""
 
@@ -82,7 +78,7 @@ _BIAS = Parameter("float", -100, 100)
 # `rows`, each with the default where one is documented (`default`), and what it does (`says`); and
 # the names that each profile takes, as its pages document them (`taken`).
 _TABLE: Any = json.loads(Path(__file__).with_name("parameters.json").read_text("utf-8"))
-# What a reader is told of each: the default, and what it does.
+# The help on each: the default, and what it does.
 MEANINGS: Mapping[str, tuple[str, str]] = {
     name: (row.pop("default", ""), row.pop("says")) for name, row in _TABLE["rows"].items()
 }

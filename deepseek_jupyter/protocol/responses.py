@@ -131,6 +131,7 @@ class ResponsesStream(ItemStream):
         super().__init__(think_implied=think_implied)
         self._template = _NumberedTemplate(self.text_fields)
         self._begun: set[Any] = set()
+        self._id_at: dict[Any, Any] = {}  # by the item's place, which some hosts name alone
         self._told: set[Any] = set()  # items whose text has come
 
     @staticmethod
@@ -141,13 +142,15 @@ class ResponsesStream(ItemStream):
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         kind = word(chunk.get("type"))
         item = chunk.get("item") or {}
-        key = chunk.get("item_id") or item.get("id") or chunk.get("output_index")
+        at = chunk.get("output_index")
+        key = chunk.get("item_id") or item.get("id") or self._id_at.get(at, at)
         if kind in _DELTAS:
             self._told.add(key)
             self._say({_DELTAS[kind]: chunk.get("delta")}, deltas)
         elif kind == "response.function_call_arguments.delta":
             self._call(key, {"arguments": chunk.get("delta")}, deltas)
         elif kind == "response.output_item.added":
+            self._id_at[at] = key
             self._begin(item, key, deltas)
         elif kind == "response.output_item.done":
             self._done(item, key, deltas)
@@ -201,9 +204,10 @@ class ResponsesStream(ItemStream):
         """A search, a page that was opened, or one that was looked through, as far as it is."""
         action = item.get("action") or {}
         sources = [s for s in action.get("sources") or () if isinstance(s, Mapping)][:_MOST]
+        queries = list(map(word, action.get("queries") or ()))
         found = Search(
             word(item.get("id")) or str(key),
-            word(action.get("query") or action.get("pattern")),
+            word(action.get("query") or action.get("pattern")) or "; ".join(queries),
             word(action.get("url")),
             tuple(WebPage(word(s.get("url")), word(s.get("title"))) for s in sources),
             word(item.get("status")),

@@ -18,6 +18,7 @@ from deepseek_jupyter.errors import ParameterError
 from .deltas import Event, ReasoningDelta, TextDelta
 
 THINKING, ANSWER, CALLS = "tac"  # what a mark is of; after CALLS another round begins
+_KINDS = {ReasoningDelta: THINKING, TextDelta: ANSWER}
 
 _STEP = 0.01  # seconds
 _SILENCE = 2.0  # seconds; longer ones are cut
@@ -42,16 +43,11 @@ class Rhythm:
         self._marks: list[tuple[float, str, int]] = []  # a `Mark` each, made often
 
     def take(self, events: Iterable[Event], now: float) -> None:
-        """Text that came at one moment."""
         at, marks = now - self._began, self._marks
         for event in events:
-            if isinstance(event, TextDelta):
-                kind = ANSWER
-            elif isinstance(event, ReasoningDelta):
-                kind = THINKING
-            else:
+            if not isinstance(event, TextDelta | ReasoningDelta):
                 continue
-            length = len(event.text)
+            kind, length = _KINDS[type(event)], len(event.text)
             if marks and marks[-1][:2] == (at, kind):
                 marks[-1] = (at, kind, marks[-1][2] + length)
             elif length:
@@ -86,27 +82,25 @@ def unpacked(packed: str) -> list[Mark]:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How many times faster than it came `text` is played, and `thinking`; 0 is at once. With
-    `real` no silence is cut.
-    """
+    """How many times faster than they came text and thinking are played; 0 is at once."""
 
     text: float = 1.0
     thinking: float = 1.0
-    real: bool = False
+    real: bool = False  # no silence is cut
 
     @classmethod
-    def parse(cls, said: str) -> Pace:
+    def parse(cls, said: str | float) -> Pace:
         """The pace of ``1``, ``4``, ``0``, ``real``, ``think=8`` or ``2,think=8``.
 
         Raises `ParameterError`.
         """
-        found = [_PACE.fullmatch(part.strip()) for part in said.split(",")]
+        found = [_PACE.fullmatch(part.strip()) for part in str(said).split(",")]
         if None in found:
             raise ParameterError(
                 f"pace cannot be {said!r}.",
                 "Use 1 as it came, 4 four times as fast, 0 at once, think=8, real, or 2,think=8.",
             )
-        speeds = {match["of"]: float(match["speed"] or 1) for match in found if match}
+        speeds = {m["of"]: float(m["speed"]) for m in found if m and m["speed"]}
         text = speeds.get(None, 1.0)
         return cls(text, speeds.get("think", text), any(m and m["real"] for m in found))
 

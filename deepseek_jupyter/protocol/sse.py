@@ -43,50 +43,33 @@ class SSEDecoder:
         """The data of every event that `chunk` completes, in order."""
         if self.oversized:
             return []
-        rest = self._rest
+        rest, events = self._rest, list[str]()
         if rest and b"\n" not in chunk and b"\r" not in chunk and rest[-1] != 13:
             # Decoded when the line ends: looking at all of it for each read would take the square.
             rest += chunk
-            events = []
         else:
-            events = self._events(bytes(rest) + chunk if rest else chunk)
+            self._take(self._cut(bytes(rest) + chunk if rest else chunk), events)
         if len(self._rest) + self._held > LARGEST:
             self.oversized = True
             self._rest.clear()
             self._data.clear()
         return events
 
-    def _events(self, text: bytes) -> list[str]:
-        events: list[str] = []
-        if b"\r" in text or self._data:
-            self._take(self._cut(text), events)
-            return events
-        # A line end is never part of another character: what is whole can be decoded at once.
-        whole, gap, text = text.rpartition(b"\n\n")
-        for event in whole.decode("utf-8", "replace").split("\n\n") if gap else ():
-            if event[:7] == "event: ":
-                event = event.partition("\n")[2]
-            if event[:6] == "data: " and "\n" not in event:  # nearly always
-                if len(event) > 6:
-                    events.append(event[6:])
-            else:
-                self._take([*event.split("\n"), ""], events)
-        self._take(self._cut(text), events)
-        return events
-
     def _take(self, lines: list[str], events: list[str]) -> None:
-        data = self._data
         for line in lines:
-            if line[:6] == "data: ":
-                data.append(line[6:])
+            name, _, value = line.partition(":")
+            if name == "data":
+                self._data.append(value.removeprefix(" "))
                 self._held += len(line)
             elif not line:
-                if data and (event := "\n".join(data)):
+                if event := "\n".join(self._data):
                     events.append(event)
-                data.clear()
+                self._data.clear()
                 self._held = 0
-            else:
-                self._field(line)
+            elif not name:
+                self.comments += 1
+            elif name not in ("event", "id", "retry"):
+                self.junk += 1
 
     def close(self) -> list[str]:
         """The data of an event that the end of the stream cut short.
@@ -109,13 +92,3 @@ class SSEDecoder:
         *lines, rest = _LINE_END.split(text[: len(text) - len(held)])
         self._rest = bytearray(rest + held)
         return [line.decode("utf-8", "replace") for line in lines]
-
-    def _field(self, line: str) -> None:
-        name, _, value = line.partition(":")
-        if name == "data":
-            self._data.append(value.removeprefix(" "))
-            self._held += len(line)
-        elif not name:
-            self.comments += 1
-        elif name not in ("event", "id", "retry"):
-            self.junk += 1

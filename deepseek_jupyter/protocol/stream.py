@@ -54,11 +54,17 @@ _MAX_BLANKS = 64  # after that many at the start no tag will come
 
 _EMPTY_FIRST = re.compile(r"\A(?:\s*\{\s*\})+(?=\s*\{)")
 # The end of a chain of thought whose beginning the template has put into the prompt: on a line's
-# end, for an answer may well speak of the tag.
+# end, because an answer may well speak of the tag.
 _UNOPENED = re.compile(r"\s*</think>[ \t]*(?:\n\s*|\Z)")
 
 # Fields of a chunk under the names of `Completion.facts`.
 _FACTS = {"system_fingerprint": "fingerprint", "created": "created"}
+
+# Other makers' words for an answer that was cut, which gateways pass on.
+_ENDS = {
+    **dict.fromkeys(("max_tokens", "max_output_tokens", "model_length", "max_length"), "length"),
+    **dict.fromkeys(("sensitive", "safety"), "content_filter"),
+}
 
 _NOT_PLAIN = re.compile(r'["\\\x00-\x1f]')
 
@@ -141,7 +147,6 @@ class CompletionStream:
 
     @property
     def completion(self) -> Completion:
-        """Everything so far."""
         return Completion(
             answer=joined("".join(self._answer)),
             reasoning=None if self._reasoning is None else joined("".join(self._reasoning)),
@@ -160,7 +165,6 @@ class CompletionStream:
         )
 
     def feed(self, chunk: bytes) -> list[Delta]:
-        """The deltas in `chunk`."""
         return self._decode(self.sse.feed(chunk))
 
     def close(self) -> list[Delta]:
@@ -205,19 +209,18 @@ class CompletionStream:
 
     @staticmethod
     def _chunk(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-        """A reply in one piece as one chunk. A relay may wrap it: ``{"data": {...}}``."""
-        inner = body.get("data")
-        body = inner if "choices" not in body and isinstance(inner, Mapping) else body
+        """A reply in one piece as one chunk."""
+        body = _unwrapped(body)
         return body if body.get("choices") else None
 
     def take(self, chunk: Mapping[str, Any]) -> list[Delta]:
-        """The deltas in one decoded chunk."""
         deltas: list[Delta] = []
         self._take(chunk, deltas)
         return deltas
 
     def _take(self, chunk: Mapping[str, Any], deltas: list[Delta]) -> None:
         """Add to `deltas` as it goes: what precedes a malformed value has arrived."""
+        chunk = _unwrapped(chunk)
         if len(self._facts) < len(_FACTS):
             for field, name in _FACTS.items():
                 if said := word(chunk.get(field)):
@@ -225,15 +228,20 @@ class CompletionStream:
         if self._model is None or self._id is None:
             self._model = word(chunk.get("model")) or self._model
             self._id = word(chunk.get("id")) or self._id
-        if isinstance(usage := chunk.get("usage"), Mapping) and usage:
-            self._usage = Usage.from_wire(usage, chunk.get("timings"))
-            deltas.append(self._usage)
-        if error := error_of(chunk):
-            self._fault = _fault(error, self.redact)
-            deltas.append(self._fault)
+        self._take_end(chunk, error_of(chunk), deltas)
         for choice in chunk.get("choices") or ():
             if not choice.get("index"):  # other candidates (n > 1) are not part of this answer
                 self._take_choice(choice, deltas)
+                self._take_end(choice, choice.get("error"), deltas)
+
+    def _take_end(self, said: Mapping[str, Any], error: object, deltas: list[Delta]) -> None:
+        """Usage and error, which some hosts put into the choice."""
+        if isinstance(usage := said.get("usage"), Mapping) and usage:
+            self._usage = Usage.from_wire(usage, said.get("timings"))
+            deltas.append(self._usage)
+        if error:
+            self._fault = _fault(error, self.redact)
+            deltas.append(self._fault)
 
     def _decode(self, events: Iterable[str]) -> list[Delta]:
         deltas: list[Delta] = []
@@ -257,7 +265,10 @@ class CompletionStream:
             try:
                 self._take(loads(data), brought)
             except _MALFORMED:
-                self.unparsable += 1
+                if "\n" in data and not brought:  # events without the blank line between them
+                    deltas += self._decode(data.split("\n"))
+                else:
+                    self.unparsable += 1
             else:
                 if self._splitter is None:  # until then text may not be what it seems
                     template.learn(data, brought)
@@ -280,12 +291,14 @@ class CompletionStream:
         logprobs = choice.get("logprobs")
         if logprobs:
             self._take_logprobs(logprobs, deltas)
-        if native := word(choice.get("native_finish_reason")):
-            self._facts.setdefault("native_finish_reason", native)
         reason = word(choice.get("finish_reason"))
-        if reason and self._finish is None:  # some hosts repeat the finish chunk
-            self._finish = reason
-            deltas.append(Finish(reason))
+        meant = _ENDS.get(reason.lower(), reason)
+        if native := word(choice.get("native_finish_reason")) or (reason != meant and reason):
+            self._facts.setdefault("native_finish_reason", native)
+        # Some hosts repeat the finish chunk, some write null as a word.
+        if reason and self._finish is None and reason not in ("null", "None"):
+            self._finish = meant
+            deltas.append(Finish(meant))
 
     def _keep(self, new: Iterable[Delta], deltas: list[Delta]) -> None:
         for delta in new:
@@ -340,7 +353,9 @@ class CompletionStream:
         if delta.id and not known.id:
             known.id = delta.id
             self._call_of.setdefault(delta.id, known)
-        known.name = known.name or delta.name or ""
+        if delta.name and not known.arguments:  # in pieces, or whole again and again
+            whole = delta.name.startswith(known.name)
+            known.name = delta.name if whole else known.name + delta.name
         if delta.arguments:
             known.arguments.append(delta.arguments)
             self._size += len(delta.arguments)
@@ -349,8 +364,9 @@ class CompletionStream:
         """The call that `delta` goes on with; None for another one.
 
         No field alone says which: hosts number every parallel call 0, give all of them one id, or
-        give neither. An index goes first, then an id, then the newest. Another id at the same index
-        begins a call, and so does a name after arguments that are complete.
+        give neither, or each piece an id of its own. An index goes first, then an id, then the
+        newest. Another id at the same index begins a call where a name comes with it, and so does a
+        name after arguments that are complete.
         """
         at = self._call_at.get(delta.index) if delta.index is not None else None
         if at is not None:
@@ -364,7 +380,7 @@ class CompletionStream:
             known = self._calls[-1]
         else:
             return None
-        if delta.id and known.id and delta.id != known.id:
+        if delta.id and known.id and delta.id != known.id and delta.name:
             return None
         if delta.name and known.name and not delta.id and known.complete:
             return None
@@ -406,15 +422,23 @@ def _fault(error: object, redact: Callable[[str], str]) -> Fault:
     return Fault(redact(str(error)), "")
 
 
+def _unwrapped(body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a relay may have wrapped: ``{"code": 0, "data": {...}}``."""
+    inner = body.get("data")
+    return inner if isinstance(inner, Mapping) and inner.get("choices") else body
+
+
 def error_of(chunk: Mapping[str, Any]) -> object:
     """The error that a chunk, or a reply with HTTP 200, is in place of an answer; None for none.
 
     SiliconFlow and vLLM have no ``error`` key, Anthropic's form has a type.
     """
-    if chunk.get("error") or chunk.get("choices"):
+    if chunk.get("error") or _unwrapped(chunk).get("choices"):
         return chunk.get("error")
     named = "error" in (chunk.get("object"), chunk.get("type")) or chunk.get("detail")
-    failed = chunk.get("success") is False or ("code" in chunk and chunk.get("message"))
+    words = chunk.get("message") or chunk.get("msg")
+    coded = words and chunk.get("code", 0) not in (0, 200, "0", "200")
+    failed = chunk.get("success") is False or coded or chunk.get("error_msg")
     return chunk if named or failed else None
 
 
@@ -438,7 +462,6 @@ class ThinkSplitter:
         return self._state == "answer" and not self._held
 
     def feed(self, text: str) -> Iterator[TextDelta | ReasoningDelta]:
-        """The deltas that `text` makes certain."""
         self._held += text
         if self._state == "start":
             self._begin()

@@ -28,16 +28,14 @@ def plus(*amounts: Decimal) -> Decimal:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one request. `cost` is the host's own figure where it sends one, in USD;
-    `estimated` says that the host gave no figures.
-    """
+    """Tokens of one request."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cache_hit_tokens: int = 0
     reasoning_tokens: int = 0
-    cost: Decimal | None = None
-    estimated: bool = False
+    cost: Decimal | None = None  # the host's own figure where it sends one, in USD
+    estimated: bool = False  # the host gave no figures
 
     @property
     def cache_miss_tokens(self) -> int:
@@ -58,7 +56,6 @@ class Usage:
         )
 
     def to_json(self) -> dict[str, int]:
-        """The record's form, every bucket spelled out."""
         return {
             "prompt_tokens": self.prompt_tokens,
             "completion_tokens": self.completion_tokens,
@@ -74,23 +71,24 @@ class Usage:
         """Read a ``usage`` object of any host; unknown fields are ignored, missing ones are 0.
 
         Cached tokens are taken from the first of the names in use: DeepSeek's
-        ``prompt_cache_hit_tokens``, OpenAI's ``prompt_tokens_details.cached_tokens``,
-        ``cache_read_input_tokens``, llama.cpp's ``timings.cache_n``.
+        ``prompt_cache_hit_tokens``, OpenAI's ``prompt_tokens_details.cached_tokens``, Moonshot's
+        ``cached_tokens``, ``cache_read_input_tokens``, llama.cpp's ``timings.cache_n``.
         """
         prompt_details = _mapping(wire.get("prompt_tokens_details"))
-        hit = _first_int(
+        hit = first_int(
             wire.get("prompt_cache_hit_tokens"),
             prompt_details.get("prompt_cache_hit_tokens"),
             prompt_details.get("cached_tokens"),
+            wire.get("cached_tokens"),
             wire.get("cache_read_input_tokens"),
             _mapping(timings).get("cache_n"),
         )
         reasoning = _mapping(wire.get("completion_tokens_details")).get("reasoning_tokens")
         return cls(
-            prompt_tokens=_first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
-            completion_tokens=_first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
+            prompt_tokens=first_int(wire.get("prompt_tokens"), wire.get("input_tokens")),
+            completion_tokens=first_int(wire.get("completion_tokens"), wire.get("output_tokens")),
             cache_hit_tokens=hit,
-            reasoning_tokens=_first_int(reasoning),
+            reasoning_tokens=first_int(reasoning, wire.get("reasoning_tokens")),
             cost=_number(wire.get("cost")),
         )
 
@@ -118,7 +116,6 @@ class Price:
 
     @classmethod
     def of(cls, hit: str, miss: str, output: str, currency: str = "USD") -> Price:
-        """From decimal strings."""
         return cls(Decimal(hit), Decimal(miss), Decimal(output), currency)
 
     @staticmethod
@@ -127,7 +124,6 @@ class Price:
         return _OURS.multiply(Decimal(str(amount)), Decimal(1_000_000))
 
     def cost(self, usage: Usage) -> Cost:
-        """What `usage` costs at this price."""
         with localcontext(_OURS):
             amount = (
                 usage.cache_hit_tokens * self.hit
@@ -139,17 +135,13 @@ class Price:
 
 @dataclass(frozen=True, slots=True)
 class PricePeriod:
-    """A model's price from a moment on, `peak_factor` times as high inside the peak windows.
-
-    `peak` holds (begin, end) pairs of UTC times; `peak_weekdays_only` leaves Saturday and Sunday
-    out. Public holidays are not known here, so an estimate on such a day may be too high.
-    """
+    """A model's price from a moment on, `peak_factor` times as high inside the peak windows."""
 
     since: datetime
     price: Price
-    peak: tuple[tuple[time, time], ...] = ()
+    peak: tuple[tuple[time, time], ...] = ()  # (begin, end), UTC
     peak_factor: int = 2
-    peak_weekdays_only: bool = False
+    peak_weekdays_only: bool = False  # on a public holiday an estimate may be too high
 
     def at(self, when: datetime) -> Price:
         """The price at the UTC moment `when`."""
@@ -192,5 +184,6 @@ def _number(value: object) -> Decimal | None:
     return number if number.is_finite() and 0 <= number < _MOST else None
 
 
-def _first_int(*values: object) -> int:
+def first_int(*values: object) -> int:
+    """The first of a server's counts that is one, 0 without any."""
     return next((int(n) for n in map(_number, values) if n is not None), 0)

@@ -21,22 +21,16 @@ from .stream import CompletionStream
 
 @dataclass(frozen=True, slots=True)
 class Wire:
-    """A wire format; `path` is below the provider's base URL.
+    """How requests are built and posted, and replies read."""
 
-    `build` makes a request ready (the wire's own kind) and raises `ParameterError`; `decoder` reads
-    a reply. `key` is the header of the key and what comes before it; `headers` go with every
-    request. `takes` are the parameters that it can say, None for any.
-    """
-
-    path: str
-    build: Callable[[Any, Dialect], Built]
+    path: str  # below the provider's base URL
+    build: Callable[[Any, Dialect], Built]  # of the wire's own kind; raises `ParameterError`
     decoder: type[CompletionStream]
-    key: tuple[str, str] = ("Authorization", "Bearer ")
-    headers: Mapping[str, str] = field(default_factory=dict)
-    takes: frozenset[str] | None = None
+    key: tuple[str, str] = ("Authorization", "Bearer ")  # its header, and what comes before it
+    headers: Mapping[str, str] = field(default_factory=dict)  # of every request
+    takes: frozenset[str] | None = None  # the parameters that it can say, None for any
 
     def stream(self, dialect: Dialect) -> CompletionStream:
-        """A decoder for one streamed reply."""
         return self.decoder(think_implied=dialect.think_implied)
 
     def parse(self, body: Mapping[str, Any], dialect: Dialect) -> Completion | None:

@@ -49,7 +49,6 @@ class Splitter:
         self._blank = False
 
     def feed(self, text: str) -> list[Source]:
-        """The blocks that `text` finished."""
         done: list[Source] = []
         if "\n" not in text:
             self._partial.append(text)
@@ -66,13 +65,11 @@ class Splitter:
         return done
 
     def partial(self) -> str:
-        """The line that has not ended yet."""
         if len(self._partial) > 1:
             self._partial = ["".join(self._partial)]
         return self._partial[0] if self._partial else ""
 
     def close(self) -> list[Source]:
-        """The rest, now that nothing follows."""
         done: list[Source] = []
         if self._partial:
             self._line(self.partial(), done)

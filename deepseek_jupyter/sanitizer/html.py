@@ -50,7 +50,7 @@ _SCHEME = re.compile(r"\A(?:https?://|mailto:)?")
 
 
 def code_open(info: str) -> str:
-    """The start of a code block; apart, for a long block grows line by line."""
+    """The start of a code block; apart, because a long block grows line by line."""
     name = language(info)
     return f'<pre><code class="language-{name}">' if name else "<pre><code>"
 
@@ -84,7 +84,6 @@ def _image_label(token: Token) -> str:
 
 
 def flat_text(children: Sequence[Token]) -> str:
-    """The characters of inline tokens."""
     parts = []
     for token in children:
         if token.type == "image":
@@ -155,7 +154,6 @@ def _true_host(url: str, label: str) -> str:
 
 
 def html_of(tokens: Sequence[Token]) -> str:
-    """The rendering of one block's tokens."""
     out: list[str] = []
     for token in tokens:
         kind = token.type

@@ -85,7 +85,6 @@ def framed_mark(code: str, info: str = "") -> str:
 
 
 def markdown_of(tokens: Sequence[Token]) -> str:
-    """The rendering of one block's tokens."""
     stack = [_Frame()]
     cells: list[str] = []
     for at, token in enumerate(tokens):

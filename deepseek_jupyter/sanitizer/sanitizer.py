@@ -65,7 +65,6 @@ class Sanitizer:
         return self._html + self._tail.html(self._splitter, self._refs)
 
     def finish(self) -> Sanitized:
-        """The whole text, all blocks closed."""
         if self._return:
             self._waiting += self._splitter.feed("\n")
         self._waiting += self._splitter.close()
@@ -133,7 +132,6 @@ class _Tail:
 
 
 def sanitize(text: str) -> Sanitized:
-    """The whole of `text` at once."""
     whole = Sanitizer()
     whole.feed(text)
     return whole.finish()

@@ -132,7 +132,7 @@ def _named(totals: list[Total], by: By, journal: Journal) -> list[Total]:
 
 
 def _report(title: str, by: str, totals: list[Total]) -> Report:
-    heads = [by, "answers", "new", "cached", "thinking", "out", "cost (estimate)"]
+    heads = (by, "answers", "new", "cached", "thinking", "out", "cost (estimate)")
     rows = [_row(total) for total in totals]
     spent = in_words(totals)
     cached = sum(totals, Total("")).usage

@@ -37,7 +37,6 @@ class Endpoints:
         self._client: Client | None = None
         self._settings: tuple[float, ...] = ()
         self._served: dict[str, str] = {}
-        self._moved: tuple[Provider, str, Provider] | None = None  # at a base URL that is set
 
     def provider(
         self, name: str | None = None, starting: Callable[[str], None] = lambda model: None
@@ -67,12 +66,7 @@ class Endpoints:
         url = self.config.base_url if chosen == (settled or "deepseek") else ""
         if not url and (chosen == "deepseek" or (chosen == settled and chosen in KEYLESS)):
             url = os.environ.get("DEEPSEEK_BASE_URL", "")
-        if not url:
-            return provider
-        moved = self._moved
-        if moved is None or moved[0] is not provider or moved[1] != url:
-            moved = self._moved = provider, url, provider.derive(base_url=url)
-        return moved[2]
+        return provider.derive(base_url=url) if url else provider
 
     def named(self, provider: str | None, model: str | None) -> tuple[str | None, str | None]:
         """`provider` and `model`, which may be ``provider:id``; other ids hold colons too."""
@@ -96,8 +90,10 @@ class Endpoints:
         foreign = [n for n in flat if n not in provider.dialect.rows and n in elsewhere]
         kept = {n: v for n, v in flat.items() if n not in foreign}
         own = given[provider.name] if provider.name in tables else {}
-        told = f"DeepSeek.parameters has {', '.join(foreign)}, which {provider.name} does not take."
-        return {**kept, **own}, told if foreign else ""
+        notice = (
+            f"DeepSeek.parameters has {', '.join(foreign)}, which {provider.name} does not take."
+        )
+        return {**kept, **own}, notice if foreign else ""
 
     @property
     def names(self) -> list[str]:
@@ -141,7 +137,6 @@ class Endpoints:
         return provider_name(name, self.config.providers)
 
     def choose(self, name: str) -> None:
-        """Make `name` the provider of this kernel."""
         self.config.provider = self.profile(name).name
 
     def model(self, named: str | None, provider: Provider, key: Secret) -> str:
@@ -198,13 +193,14 @@ class Endpoints:
     def balance(self, provider: Provider, key: Secret) -> Mapping[str, Any]:
         """The account's balance as DeepSeek words it; amounts are decimal strings."""
         if provider.balance_path is None:
-            raise ConfigurationError(f"{provider.title} lists no balance.")
+            raise ConfigurationError(
+                f"{provider.title} lists no balance.", "The provider's own page shows it."
+            )
         found = engine().run(self.client.get(provider, provider.balance_path, key))
         return cast("Mapping[str, Any]", found)
 
     @property
     def client(self) -> Client:
-        """The HTTP client for the present settings."""
         from deepseek_jupyter.transport.client import Client, Timeouts
         from deepseek_jupyter.transport.retry import RetryPolicy
 

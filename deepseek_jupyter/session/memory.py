@@ -67,7 +67,6 @@ class Memory:
         self._conversation = conversation
 
     def another(self) -> Conversation:
-        """An empty conversation of the same notebook."""
         notebook = self.conversation.notebook  # first: this look may open the journal
         return Conversation(self._journal, notebook)
 

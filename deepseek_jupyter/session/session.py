@@ -91,7 +91,6 @@ class Session:
 
     @property
     def conversation(self) -> Conversation:
-        """The notebook's conversation."""
         return self.memory.conversation
 
     @property

@@ -25,7 +25,6 @@ from . import sql_tree as tree
 from .sql_select import LEAST, Gate, GatedFrame
 from .sql_tree import AGGREGATES, SCALARS, WINDOWS, function, kind, makes_one_of_many, refuse
 
-_LONGEST = 200_000  # characters of what runs
 _FLOOR = 2  # rows of a group; no setting goes below it
 
 
@@ -61,8 +60,7 @@ def check(
         return Query(tree.written(statement), "full")
     if not any(map(makes_one_of_many, statement.walk())):
         return _of_samples(statement, used)
-    sampled = any(kind(node) == "TableSample" for node in statement.walk())
-    gate = Gate(known, max(_FLOOR, least), restore, sampled)
+    gate = Gate(known, max(_FLOOR, least), restore)
     try:
         found = gate.query(statement, {}, titled=True)
     except RecursionError:
@@ -72,8 +70,6 @@ def check(
             "The result has rows of the data beside aggregates.",
             "Ask in two statements: the aggregate first, then write its value into the other.",
         )
-    if len(found.sql) > _LONGEST:
-        refuse("The query becomes too long.", "Repeat fewer subqueries and conditions.")
     rows = " and ".join(f"all {frame.size} of {frame.name}" for frame in used)
     notes = [f"Computed over {rows}; groups of fewer than {gate.least} are left out."]
     if gate.joined:
@@ -86,7 +82,6 @@ def check(
 
 
 def _used(statement: Any, known: Mapping[str, GatedFrame]) -> list[GatedFrame]:
-    """The frames that `statement` reads."""
     own = {node.alias.casefold() for node in statement.walk() if kind(node) == "CTE"}
     found: dict[str, GatedFrame] = {}
     for node in statement.walk():
@@ -98,7 +93,8 @@ def _used(statement: Any, known: Mapping[str, GatedFrame]) -> list[GatedFrame]:
             found[name] = known[name]
         elif name not in own:
             names = ", ".join(frame.name for frame in known.values()) or "none"
-            refuse(f"There is no table {node.name or 'like this'} here.", f"There are: {names}.")
+            what = tree.written(node)[:60] if plain or node.name else "like this"
+            refuse(f"There is no table {what} here.", f"There are: {names}.")
     return list(found.values())
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import enum
+import re
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -53,7 +54,6 @@ def plain_array(array: Any) -> Any:
 
 
 def _texts(series: Any) -> Any:
-    """Mixed objects as a card writes them."""
     import pyarrow as pa
 
     from deepseek_jupyter.context.table import plain, shown
@@ -100,8 +100,10 @@ def frame_of(value: Any, backend: str | None = None) -> Any:
     installed = [name for name in BACKENDS if find_spec(name)]
     chosen: Any = backend or next(iter(installed), None)
     if chosen not in installed:
-        wanted = f"{backend} is" if backend else "None of pandas, polars and pyarrow is"
-        raise ConfigurationError(f"{wanted} not installed.", "Install one of them.")
+        raise ConfigurationError(
+            f"{backend or 'A library for frames'} is not installed.",
+            "pandas, polars and pyarrow make frames: install one, or name an installed one.",
+        )
     rows = records_of(value)
     names = list(dict.fromkeys(name for row in rows for name in row))
     columns = {name: [row.get(name) for row in rows] for name in names}
@@ -160,6 +162,22 @@ _LARGEST = 50_000_000  # bytes of a file
 _MOST = 2_000_000_000  # bytes that a Parquet file says it unpacks to
 
 
+def _csv_options(module: Any, path: Path) -> dict[str, Any]:
+    """How pyarrow is to read it: what separates columns is what its first line has most of."""
+    with path.open("rb") as file:
+        raw = file.read(64_000)
+    encoding = "utf-16" if raw[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8"
+    head = raw.decode(encoding, "replace")
+    first = re.sub('"[^"]*"', "", head.lstrip().split("\n", 1)[0])
+    delimiter = max("\t,;|" if path.suffix.lower() == ".tsv" else ",;\t|", key=first.count)
+    comma = delimiter != "," and re.search(r"(?m)(?:^|[;\t|])-?\d+,\d+(?:[;\t|\r]|$)", head)
+    return {
+        "read_options": module.ReadOptions(encoding=encoding),
+        "parse_options": module.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+        "convert_options": module.ConvertOptions(decimal_point="," if comma else "."),
+    }
+
+
 def table_of_file(path: Path) -> Any:
     """The table in a file, by its suffix; None where it is no table, or pyarrow is not there.
 
@@ -181,13 +199,16 @@ def table_of_file(path: Path) -> Any:
                 "Read a part of it in Python, and attach that frame.",
             )
         module = import_module(f"pyarrow.{found[0]}")
-        options: dict[str, Any] = {}
-        if path.suffix.lower() == ".tsv":
-            options["parse_options"] = module.ParseOptions(delimiter="\t")
+        options = _csv_options(module, path) if found[0] == "csv" else {}
         source = path if found[0] in ("parquet", "feather") else str(path)
-        return getattr(module, found[1])(source, **options)
+        table = getattr(module, found[1])(source, **options)
+        table.column_names  # noqa: B018  # decoded only here
+        if found[0] == "csv" and "binary" in map(str, table.schema.types):
+            raise UnicodeError
+        return table
     except (OSError, ValueError, KeyError) as error:  # pyarrow's own are of these kinds
         said = str(error).split("\n", 1)[0][:200]
+        said = "it is not in UTF-8 or UTF-16" if isinstance(error, UnicodeError) else said
         raise ParameterError(
             f"{path} cannot be read as a table: {said}", "Read it in Python, and attach the frame."
         ) from None

@@ -20,10 +20,6 @@ from .schemas import adapter_of, modern, problems_of, schema_of, typed_dict
 
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _LONGEST_DESCRIPTION = 1024
-_VARIADIC: dict[Any, str] = {
-    inspect.Parameter.VAR_POSITIONAL: "*",
-    inspect.Parameter.VAR_KEYWORD: "**",
-}
 
 # "ask": each call waits for the user's yes. "never needed": it can only read what the user has
 # handed over, so a call runs without asking (unless `--approve ask` or `never` says otherwise).
@@ -68,7 +64,6 @@ class Tool:
     facts: Callable[[Any], Mapping[str, Any]] | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """The item of the request's ``tools``."""
         described = {"name": self.name, "description": self.description}
         parameters = dict(self.parameters_schema)
         return {"type": "function", "function": {**described, "parameters": parameters}}
@@ -144,15 +139,11 @@ def _parameters(function: Callable[..., Any], name: str) -> list[inspect.Paramet
             f"The signature of {name} cannot be read.", "Wrap it in a function with hints."
         ) from error
     for parameter in parameters:
-        if star := _VARIADIC.get(parameter.kind):
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            bare = parameter.replace(annotation=parameter.empty)
             raise ToolError(
-                f"{name} takes {star}{parameter.name}, which cannot be described to a model.",
-                "Pass a function that names its parameters.",
-            )
-        if parameter.kind is inspect.Parameter.POSITIONAL_ONLY:
-            raise ToolError(
-                f"{name} takes {parameter.name} by position only; models call by name.",
-                "Remove the / from its signature, or wrap it.",
+                f"{name} takes {bare}, which cannot be given by name, as models do.",
+                "Wrap it in a function that names its parameters.",
             )
     return parameters
 

@@ -12,6 +12,7 @@ import csv
 import inspect
 import io
 import json
+import re
 import signal
 import threading
 import time
@@ -26,7 +27,6 @@ from deepseek_jupyter.protocol.deltas import Completion
 from deepseek_jupyter.protocol.messages import ToolCall, read_arguments
 
 from .functions import Tool, tool_of, unwrapped
-from .schemas import values_in
 
 DENIED = (
     "denied: the user did not agree to this call. Do not try it again; go on without it, or say "
@@ -34,8 +34,10 @@ DENIED = (
 )
 # Ends that say the calls are whole. Some hosts end a round of calls with "stop".
 _WHOLE = frozenset({"tool_calls", "stop", "function_call"})
-_NAME_KEYS = ("name", "function", "tool")
-_ARGUMENT_KEYS = frozenset({"arguments", "parameters", "args", "input"})
+_WRITTEN_CALL = re.compile(
+    r'"(?:name|function|tool)"\s*:\s*"([\w-]{1,64})"\s*,'
+    r'\s*"(?:arguments|parameters|args|input)"\s*:'
+)
 
 ROWS = 50  # that the model reads
 TOKENS = 2_000  # that they may take
@@ -88,19 +90,7 @@ def written_call(text: str, names: Collection[str]) -> str:
     Small models write ``{"name": "sql", "arguments": {…}}`` into their answer. That is text and
     never runs, and the user should know it.
     """
-    return next((name for value in values_in(text) if (name := _called(value, names))), "")
-
-
-def _called(value: Any, names: Collection[str]) -> str:
-    """The name in a call, which may lie within other values."""
-    if isinstance(value, dict):
-        if value.keys() & _ARGUMENT_KEYS:
-            found = (value[key] for key in _NAME_KEYS if isinstance(value.get(key), str))
-            if name := next((name for name in found if name in names), ""):
-                return str(name)
-        value = list(value.values())
-    inner = value if isinstance(value, list) else ()
-    return next((name for item in inner if (name := _called(item, names))), "")
+    return next((name for name in _WRITTEN_CALL.findall(text) if name in names), "")
 
 
 def plan(
@@ -127,14 +117,14 @@ def _planned(call: ToolCall, tools: Mapping[str, Tool], restore: Callable[[str],
         return Planned(call, problem=f"There is no function {call.name!r}; there is: {known}.")
     try:
         arguments = read_arguments(call.arguments) if call.arguments.strip() else {}
+        arguments = arguments if tool.masked else restored(arguments, restore)
     except (ValueError, RecursionError) as error:
-        return Planned(call, tool, problem=f"The arguments are not JSON: {error}.")
+        why = error if isinstance(error, ValueError) else "they are nested too deeply"
+        return Planned(call, tool, problem=f"The arguments are not JSON: {why}.")
     if arguments is None:
         arguments = {}
     if not isinstance(arguments, dict):
         return Planned(call, tool, problem="The arguments must be one JSON object.")
-    if not tool.masked:
-        arguments = restored(arguments, restore)
     try:
         keywords = tool.check(arguments) if tool.check else arguments
     except ToolArgumentsError as error:

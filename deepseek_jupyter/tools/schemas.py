@@ -23,7 +23,7 @@ import re
 import sys
 import types
 import typing
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
@@ -351,7 +351,6 @@ def repair_request(error: SchemaMismatchError) -> str:
 
 
 def pretty(value: Any) -> str:
-    """JSON for people."""
     return json.dumps(value, ensure_ascii=False, indent=2)
 
 
@@ -393,19 +392,17 @@ def _as_object(schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def json_in(text: str) -> Any:
-    """The first JSON value in a text; a text without any is itself one, as of an enum."""
-    return next(values_in(text), text.strip())
-
-
-def values_in(text: str) -> Iterator[Any]:
-    """The JSON values in a text: all of it, its fenced block, what begins with a bracket."""
+    """The first JSON value in a text: all of it, its fenced block, what begins with a bracket; a
+    text without any is itself one, as of an enum.
+    """
     for found in (text, *_FENCED.findall(text)[:1]):
         with suppress(ValueError, RecursionError):
-            yield json.loads(found)
+            return json.loads(found)
     decoder = json.JSONDecoder()
     for begun in islice(re.finditer(r"[{\[]", text), _LOOKED_AT):
         with suppress(ValueError, RecursionError):
-            yield decoder.raw_decode(text, begun.start())[0]
+            return decoder.raw_decode(text, begun.start())[0]
+    return text.strip()
 
 
 def example(schema: Mapping[str, Any]) -> Any:
@@ -490,7 +487,6 @@ def _object(schema: Mapping[str, Any], references: References, depth: int) -> di
 
 
 def _number(schema: Mapping[str, Any]) -> Any:
-    """A number within the bounds."""
     low = schema.get("minimum", schema.get("exclusiveMinimum"))
     high = schema.get("maximum", schema.get("exclusiveMaximum"))
     step = schema.get("multipleOf") or 1

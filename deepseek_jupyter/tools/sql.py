@@ -99,12 +99,6 @@ class Masker:
         return _replaced(coded, {text: redactor.pseudonym(veil, text) for text in texts if text})
 
 
-def opaque(array: Any) -> Any:
-    """Every value as a text that says which are equal, and nothing else."""
-    coded, texts = _coded(array)
-    return _replaced(coded, {text: f"(text {n})" for n, text in enumerate(texts, start=1)})
-
-
 def _family(kind: Any) -> str:
     """What an Arrow type is of: text, number, nested (also bytes), or "" for others."""
     from pyarrow import types
@@ -200,7 +194,6 @@ class SqlTable:
 
     @property
     def free(self) -> bool:
-        """Whether all of it may leave."""
         return all(column.rows is None for column in self.columns)
 
     def within(self, scope: str) -> tuple[SqlColumn, ...]:
@@ -246,7 +239,8 @@ def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None, uni
             continue
         rows = None if level == FULL else level.rows if level >= SAMPLE else 0
         type_ = _type(column.type) or ("text" if level == FULL else None)
-        masked = redactor is not None and _personal(column, redactor.detectors)
+        named = column_kind(column.name) is not None and column.type != "bool"
+        masked = redactor is not None and (named or _like_cards(column.values, redactor.detectors))
         nulls = column.missing > 0 or (table.lazy and not table.whole)
         known = GatedColumn(level, type_, masked, nulls) if type_ else None
         if known or rows != 0:
@@ -255,12 +249,6 @@ def _table(name: str, frame: Any, policy: Policy, redactor: Redactor | None, uni
     counts = [len(table.places) if rows is None else rows for rows in allowed]
     chosen = tuple(shown_rows(len(table.places), allowed, policy.budget)[: max(counts, default=0)])
     return SqlTable(name, frame, table, tuple(columns), chosen, counted)
-
-
-def _personal(column: Column, detectors: Iterable[str]) -> bool:
-    """Whether all of a column gets pseudonyms: by its name, or for numbers of cards."""
-    named = column_kind(column.name) is not None and column.type != "bool"
-    return named or _like_cards(column.values, detectors)
 
 
 def _like_cards(values: Iterable[Any], detectors: Iterable[str]) -> bool:
@@ -319,8 +307,10 @@ def fill(table: SqlTable, scope: str, redactor: Redactor | None = None) -> pa.Ta
             masked = mask.veiled(column_kind(name) or "value", array)
         else:
             masked = mask(name, array)
-        if masked is None and scope == "all":
-            masked = opaque(array)
+        if masked is None and scope == "all":  # texts that say which values are equal, and no more
+            coded, texts = _coded(array)
+            numbered = {text: f"(text {n})" for n, text in enumerate(texts, start=1)}
+            masked = _replaced(coded, numbered)
         if known and masked is not None and masked.null_count and not known.nulls:
             raise SandboxError(f"{table.name} has changed.", "Attach it again.")
         if masked is not None:
@@ -409,7 +399,7 @@ class SqlTool:
         self._limits = limits
         self._rows = rows
         self._sandboxes: dict[str, Sandbox] = {}
-        self._opening = threading.Lock()  # the calls of one round run beside each other
+        self._opening = threading.Lock()  # the calls of one round run side by side
 
     def __call__(self, query: str) -> QueryResult:
         """The result of `query`. Raises the errors of `check`, `Sandbox.query` and `fill`."""
@@ -451,14 +441,12 @@ class SqlTool:
         return "\n".join([*(f"-- {note}" for note in (*copied, *notes)), query])
 
     def close(self) -> None:
-        """End the processes that hold the tables."""
         for sandbox in self._sandboxes.values():
             sandbox.close()
         self._sandboxes.clear()
 
     @property
     def description(self) -> str:
-        """What the model reads about the tables."""
         lines = [_DESCRIPTION, "", *(_line(table) for table in self.tables)]
         if not all(table.free for table in self.tables):
             lines.insert(1, _RULES.format(self.least))

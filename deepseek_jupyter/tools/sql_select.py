@@ -1,11 +1,12 @@
 """The SELECTs of a model's statement over protected frames, as they will run.
 
 A query in FROM is either rows of frames, with their owners, or a result. What is counted are the
-different rows (or units) of each owner, so that no join, unnest or UNION ALL multiplies them.
+different rows (or units) of each owner, so that no join or UNION ALL multiplies them.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import product
@@ -21,9 +22,13 @@ LEAST = 5  # rows of a group, unless a setting says otherwise
 _CONDITIONS = 4  # in one SELECT: each doubles the parts that are counted
 _SELECTS = 100  # in one statement, after WITH is written out
 _VALUES = 20_000  # expressions in one statement, likewise
+# Powers of ten in the numbers of an aggregate's argument, of one column and of several, and the
+# largest value of one of several: ``(x + 1e22) - 1e22`` rounds all away but the largest row.
+_DECADES = (10, 3.5)
+_LARGEST = "4e12"
 _SELECT_PARTS = (
     *("expressions", "from", "joins", "where", "group", "having", "distinct", "order", "limit"),
-    *("offset", "with", "sample"),
+    *("offset", "with"),
 )
 
 Type = Literal["number", "text", "time", "bool"]
@@ -88,6 +93,7 @@ class _Source:
     joined: bool = False
     frame: GatedFrame | None = None
     alias: str = ""
+    same: set[str] = field(default_factory=set)  # fields that USING makes one with the left one's
 
 
 @dataclass(slots=True)
@@ -113,14 +119,12 @@ class Gate:
     frames: Mapping[str, GatedFrame]
     least: int
     restore: Callable[[str], str]
-    sampled: bool = False  # somewhere in it a sample is drawn, anew each time
     joined: bool = False
     read: dict[str, set[str]] = field(default_factory=dict)  # by frame, the rows behind figures
     selects: int = 0
     values: int = 0
     conditions: int = 0  # within how many subqueries of conditions, which no result shows
-    figures: int = 0  # how many were met, told or not
-    shares: set[str] = field(default_factory=set)  # frames of which shares of all are told
+    met: list[str] = field(default_factory=list)  # the rows behind each figure, told or not
 
     def query(self, node: Any, ctes: _Ctes, alike: bool = False, titled: bool = False) -> _Relation:
         """`node` as it will run. `alike`: equal rows count as one, as in UNION. `titled`: its
@@ -143,24 +147,23 @@ class Gate:
             refuse_node(node)
         return self._operation(node, ctes, titled)
 
-    def tell(self, frame: str, rows: str) -> None:
-        """Note that figures of these groups of rows are told. Those that are in conditions alone,
-        or divide others, are not.
-
-        Figures of two sets of groups in one statement could differ by one row, or by a group that
-        is left out.
-        """
-        self.figures += 1
+    def meet(self, frame: str, rows: str) -> None:
+        """Note figures of these groups of rows; they are told where they are not in a condition."""
+        self.met.append(rows)
         if not self.conditions:
-            self.read.setdefault(frame, set()).add(rows)
-            self.check_told(frame)
+            self.tell(frame, rows)
 
-    def check_told(self, frame: str) -> None:
-        """Refuse what would tell of the rows between two sets."""
-        if len(self.read.get(frame, ())) + (frame in self.shares) > 1:
+    def tell(self, frame: str, rows: str) -> None:
+        """Refuse figures of two sets of groups in one statement: they could differ by one row, or
+        by a group that is left out.
+        """
+        told = self.read.setdefault(frame, set())
+        told.add(rows)
+        if len(told) > 1:
             refuse(
                 f"Figures of different rows of {frame} are in one statement.",
-                "Put the conditions into FILTER (WHERE …) in one SELECT, or ask twice.",
+                "Put the conditions into FILTER (WHERE …) in one SELECT, take a total from the "
+                "groups' own sums (WITH g AS …), or ask twice.",
             )
 
     def _operation(self, node: Any, ctes: _Ctes, titled: bool) -> _Relation:
@@ -239,7 +242,7 @@ class _Select:
         self.keys: dict[str, Value] = {}
         self.conditions: dict[str, None] = {}
         self.factors: dict[str, None] = {}  # columns and sums that are multiplied with others
-        self.sample = tree.sampled(self.parts["sample"]) if "sample" in self.parts else ""
+        self.decades, self.numbers = 0.0, set[str]()  # numbers and columns of them in an argument
         self.from_sql = self._from()
         self.joined = len(self.sources) > 1 or any(source.joined for source in self.sources)
         self._check_sources()
@@ -249,8 +252,7 @@ class _Select:
         if "where" in self.parts:
             tests = [self._joining(part) for part in tree.conjuncts(self.parts["where"].this)]
             self.where = f" WHERE {' AND '.join(tests)}"
-        drawn = f" {gate.selects}" if gate.sampled else ""
-        self.rows = f"{self.from_sql}{self.where}{drawn}"  # which its aggregates are of
+        self.rows = f"{self.from_sql}{self.where}"  # which its aggregates are of
         self.set = f"{self.rows} {node!r}"
         if "distinct" in self.parts:
             args(self.parts["distinct"])
@@ -293,15 +295,14 @@ class _Select:
         if self.owners and not all(source.rows for source in self.sources):
             refuse(
                 "A SELECT reads frames or results of aggregates, not both at once.",
-                "Compare with (SELECT avg(x) FROM …), or aggregate both and join the results.",
+                "Join the frames, then aggregate: sum(a.x) / count(DISTINCT a.key); or compare "
+                "with (SELECT avg(x) FROM …).",
             )
-        if self.joined and self.gate.sampled:
-            refuse("A sample is of one frame.", "Leave the sample out, or the join.")
         self.gate.joined |= bool(self.owners) and self.joined
 
     def _using(self, name: str, source: _Source) -> str:
         left, right = _field(name, "", self.sources[:-1]), _field(name, "", [source])
-        del source.fields[name.casefold()]  # the left one is both
+        source.same.add(name.casefold())
         return self._compared("=", left, right).sql
 
     def _source(self, node: Any) -> _Source:
@@ -309,8 +310,6 @@ class _Select:
         table = kind(node) == "Table" and kind(node.this) == "Identifier"
         if kind(node) == "Subquery":
             source = _derived(self.gate.query(node, self.ctes), alias)
-        elif kind(node) == "Unnest":
-            source = self._written_out(node, alias)
         elif kind(node) != "Table":
             refuse_node(node)
         elif table and name in self.ctes:
@@ -319,29 +318,12 @@ class _Select:
             source = _of_frame(self.gate.frames[name], alias)
         else:
             refuse(f"There is no table {node.name or 'like this'} here.", "Use FROM a frame.")
-        more = {"Subquery": ["with"], "Unnest": ["expressions"]}.get(kind(node), ["sample"])
-        held = args(node, "this", "alias", *more)
-        if "sample" in held:
-            self.sample = tree.sampled(held["sample"])
+        held = args(node, "this", "alias", *(["with"] if kind(node) == "Subquery" else []))
         if "alias" in held:
-            args(held["alias"], "this", *(["columns"] if kind(node) == "Unnest" else []))
+            args(held["alias"], "this")
         source.alias = (node.alias or node.name).casefold()
         self.sources.append(source)
         return source
-
-    def _written_out(self, node: Any, alias: str) -> _Source:
-        """``unnest([1, 2]) AS u(k)``: values of the query's own."""
-        lists, named = list(node.expressions), node.args.get("alias")
-        names = list(named.columns) if named else []
-        if [kind(one) for one in lists] != ["Array"] or len(names) != 1:
-            refuse_node(node)
-        values = [self.value(part, ROW) for part in lists[0].expressions]
-        if not values or not all(value.constant for value in values):
-            refuse_node(node)
-        sql = f"(SELECT unnest([{', '.join(value.sql for value in values)}]) AS c1) AS {alias}"
-        reads = frozenset({(f"{alias}.c1", True)})
-        made = Value(f"{alias}.c1", tree.shared(values), reads=reads, tables=frozenset({alias}))
-        return _Source(sql, {names[0].name.casefold(): made}, rows=True)
 
     def _joining(self, node: Any) -> str:
         """A condition on the rows of all sources. In a join of protected rows it reads one table,
@@ -366,7 +348,12 @@ class _Select:
             chosen = [source for source in self.sources if name in ("", source.alias)]
             if not chosen:
                 refuse(f"There is no table {name or 'to read'} here.", "Use FROM a frame.")
-            return [item for source in chosen for item in source.fields.items()]
+            return [
+                (title, value)
+                for source in chosen
+                for title, value in source.fields.items()
+                if name or title not in source.same
+            ]
         if kind(node) == "Alias":
             args(node, "this", "alias")
             return [(node.alias, node.this)]
@@ -429,12 +416,12 @@ class _Select:
                 items += [f"{owner.row} AS r{n}", f"{owner.unit} AS u{n}"]
         distinct = "DISTINCT " if "distinct" in self.parts else ""
         body = f"SELECT {distinct}{', '.join(items)}{self.from_sql}{self.where}{keys}{tail}"
-        body += f"{self.sample}{order}{tree.limited(self.parts)}"
+        body += f"{order}{tree.limited(self.parts)}"
         sql = body.replace(tree.MARK, self._split())
         if self.grouped and self.owners and self.joined:  # its groups may share rows
             more = frozenset({f"joined {self.set}"})
             values = [replace(v, sets=v.sets | more) if v.sets else v for v in values]
-        left_out = self._left_out(keys) if keys and self.owners and not self.gate.sampled else ""
+        left_out = self._left_out(keys) if keys and self.owners else ""
         columns = list(zip(titles, values, strict=True))
         owners = () if self.grouped else self.owners
         return _Relation(sql, columns, owners, self.joined, left_out)
@@ -513,6 +500,7 @@ class _Select:
         if name == "count_if":
             more = self._condition(nodes.pop(), ROW).sql
             name, condition = "count", f"({condition} AND {more})" if condition else more
+        self.decades, self.numbers = 0.0, set()
         values = [self.value(part, ARGUMENT if self.owners else ROW) for part in nodes]
         self._check_types(name, values)
         type_ = values[0].type if name in tree.CELLS or name[:5] == "bool_" else "number"
@@ -537,7 +525,10 @@ class _Select:
         for value in values if name != "count" else ():
             tree.open_(value)
             if value.type not in fits:
-                refuse(f"{name} does not read a {value.type}.", "Write count(DISTINCT x).")
+                refuse(
+                    f"{name} does not read a {value.type}.",
+                    "Write count(DISTINCT x), or GROUP BY x ORDER BY count(*) DESC.",
+                )
             if name not in tree.SUMS and self.owners and not value.plain:
                 refuse(f"{name} reads a column as it is.", f"Write {name}(x) FILTER (WHERE …).")
 
@@ -551,12 +542,21 @@ class _Select:
         if name in tree.CELLS and not seen.out:
             self._as_card(name, condition, fraction)
         for owner in self.owners if name != "count" else ():
-            self.gate.tell(owner.name, f"{self.rows} {list(self.keys)}")
+            self.gate.meet(owner.name, f"{self.rows} {list(self.keys)}")
         given = [condition] if condition else []
         tests, inner = [*given, *sorted(seen.tests)], sorted(seen.tests)
         present = [f"{v.sql} IS NOT NULL" for v in values if v.reads or v.tests]
         picked = " AND ".join([*given, *present])
         guards = [self._enough(pick) for pick in (picked, *inner)]
+        several = len(seen.reads) > 1
+        if self.decades > _DECADES[several]:
+            refuse(
+                "An aggregate's numbers are so large or small that they round values away.",
+                "Use them on the result: sum(x) * 1e9.",
+            )
+        if several and name in tree.SUMS and self.numbers:
+            sizes = [f"max(abs(CAST({read} AS DOUBLE)))" for read in sorted(self.numbers)]
+            guards.append(f"greatest({', '.join(sizes)}) < {_LARGEST}")
         if self.joined and name not in ("count", "min", "max", "bool_and", "bool_or"):
             guards += [
                 f"(SELECT count({owner.row}) = count(DISTINCT {owner.row}){self.from_sql}"
@@ -565,11 +565,11 @@ class _Select:
                 if owner.table in seen.tables
             ]
         spread = name not in tree.SUMS and name not in tree.CELLS and name != "count"
-        if tests or len(seen.reads) > 1:
+        if tests or several:
             empty = [f"({read} IS NOT NULL)" for read, nulls in sorted(seen.reads) if nulls]
             self.conditions.update(dict.fromkeys([*tests, *empty]))
             guards.append(tree.MARK)
-        if len(seen.reads) > 1 and (seen.factors or spread):
+        if several and (seen.factors or spread):
             if any(owner.units for owner in self.owners):
                 refuse(
                     "Where units are counted, an aggregate reads one column.",
@@ -585,7 +585,7 @@ class _Select:
         """Refuses a cell's own value but where the card tells it: of the whole frame."""
         whole = len(self.sources) == 1 and self.sources[0].frame is not None and not self.keys
         told = name in ("min", "max") or (name != "mode" and fraction in (0.25, 0.5, 0.75))
-        if not (whole and told) or self.where or condition or self.gate.sampled:
+        if not (whole and told) or self.where or condition:
             refuse(
                 f"{name} is a cell's own value, and those of this column may not leave.",
                 "Write avg or stddev; min, max and quartiles are told of the whole frame alone.",
@@ -611,7 +611,7 @@ class _Select:
         if place == ARGUMENT and kind(node) not in _IN_ARGUMENTS:
             refuse(
                 f"An aggregate reads columns and arithmetic, and no {kind(node)}.",
-                "Write count(*) FILTER (WHERE …), or sum(x) FILTER (WHERE …).",
+                "Write avg(CASE WHEN … THEN 1 ELSE 0 END), or sum(x) FILTER (WHERE …).",
             )
         return handler(self, node, place)
 
@@ -644,6 +644,8 @@ class _Select:
                 f"{node.name} is computed, and an aggregate reads columns as they are.",
                 "Write the arithmetic inside the aggregate: sum(price * quantity).",
             )
+        if place == ARGUMENT and found.type == "number":
+            self.numbers.add(found.sql)
         return found
 
     def _constant(self, node: Any, place: str) -> Value:
@@ -653,7 +655,10 @@ class _Select:
             return Value("TRUE" if node.this else "FALSE", "bool")
         text = str(node.this)
         if not node.is_string:
-            return Value(tree.number(text), "number")
+            sql = tree.number(text)
+            if place == ARGUMENT:
+                self.decades += abs(math.log10(float(sql) or 1))
+            return Value(sql, "number")
         return Value("'" + text.replace("'", "''") + "'", "text", literal=text)
 
     def _double(self, value: Value) -> str:
@@ -701,18 +706,16 @@ class _Select:
         return bool(items) and node == tree.unwrapped(items[0].unalias())
 
     def _share(self, node: Any, divisor: Any) -> tuple[Value, Value]:
-        """A figure and that of other rows which divides it: no other figures are told beside such
-        shares, for the difference of both could be that of a row.
+        """A figure and that of other rows which divides it: what is told beside it are shares of
+        the same rows in the same others, for a difference could be that of a row.
         """
         self.gate.conditions += 1
-        before = self.gate.figures
+        before = len(self.gate.met)
         both = self.value(node, GROUP), self._subquery(divisor, ROW)
         self.gate.conditions -= 1
-        if self.gate.figures > before:
-            names = {owner.name for owner in self.owners}
-            self.gate.shares |= names
-            for name in names:
-                self.gate.check_told(name)
+        rows = sorted({*self.gate.met[before:]})
+        for owner in self.owners if rows else ():
+            self.gate.tell(owner.name, f"shares of {rows}")
         return both
 
     def _comparison(self, node: Any, place: str) -> Value:
@@ -802,7 +805,8 @@ class _Select:
         if found.owners or len(found.columns) != 1:
             refuse(
                 "A subquery that is used as a value must be one aggregate.",
-                "Write (SELECT avg(x) FROM …).",
+                "Write (SELECT avg(x) FROM …); for rows that another frame has too, join the "
+                "frames and write count(DISTINCT a.key).",
             )
         value = found.columns[0][1]
         return replace(value, sql=f"({found.sql})", plain=False, reads=frozenset())
@@ -819,7 +823,7 @@ class _Select:
         if name not in tree.SCALARS:
             return self._aggregate(node, place)
         values = [self.value(part, place) for part in node.expressions]
-        if place == ARGUMENT:
+        if place == ARGUMENT and name != "epoch":
             return _filled(name, values)
         return self._applied(name, tree.SCALARS[name], values)
 
@@ -895,7 +899,7 @@ def _filled(name: str, values: list[Value]) -> Value:
     if name not in ("coalesce", "ifnull") or len(values) != 2 or values[1].reads:
         refuse(
             f"{name} cannot be in an aggregate.",
-            "An aggregate reads columns and arithmetic; use the function on its result.",
+            "Use the function on its result; for spans of time write avg(epoch(b) - epoch(a)).",
         )
     tree.open_(values[0])
     made = Value(f"coalesce({values[0].sql}, {values[1].sql})", tree.shared(values)).of(*values)
@@ -944,7 +948,11 @@ def _derived(found: _Relation, alias: str) -> _Source:
 
 def _field(name: str, table: str, sources: Iterable[_Source]) -> Value:
     fits = [source for source in sources if table.casefold() in ("", source.alias)]
-    found = [s.fields[name.casefold()] for s in fits if name.casefold() in s.fields]
+    found = [
+        source.fields[name.casefold()]
+        for source in fits
+        if name.casefold() in source.fields and (table or name.casefold() not in source.same)
+    ]
     if len(found) > 1:
         refuse(f"{name} is in more than one table.", f"Write a.{name} with the table's name.")
     if not found:

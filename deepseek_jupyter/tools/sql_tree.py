@@ -169,7 +169,6 @@ def date(text: str) -> str:
 
 
 def unit(name: str) -> str:
-    """A part of a date."""
     if name.lower() not in _WORDS["units"]:
         refuse(f"{name} is no part of a date here.", f"There are: {', '.join(_WORDS['units'])}.")
     return name.lower()
@@ -181,16 +180,6 @@ def fraction(nodes: list[Any]) -> float:
     if last is None or kind(last) != "Literal" or last.is_string:
         refuse("A quantile takes a column and one fraction.", "Write quantile_cont(x, 0.5).")
     return float(number(str(last.this)))
-
-
-def sampled(node: Any) -> str:
-    """A sample of so many rows, or so many of a hundred."""
-    held = args(node, "method", "size", "percent", "seed")
-    size: Any = held.get("size") or held.get("percent")
-    if kind(size) != "Literal":
-        refuse("A sample takes a number.", _HINTS["sample"])
-    amount, unit = number(str(size.this)), "ROWS" if "size" in held else "PERCENT"
-    return f" USING SAMPLE {amount} {unit}"
 
 
 def limited(parts: Mapping[str, Any]) -> str:
@@ -218,7 +207,7 @@ class Value:
     `out`: what it holds may leave, so it may be taken apart. `bare`: it may only be compared,
     grouped by and counted. `label`: shown, it becomes a pseudonym. `plain`: a column of a frame as
     it is, which an aggregate may read. `sets` are the sets of rows behind its aggregates: of two
-    sets there are ratios and nothing else, for their difference can be one row.
+    sets there are ratios and nothing else: their difference can be one row.
     """
 
     sql: str
@@ -272,7 +261,8 @@ def taken(value: Value, type_: str) -> Value:
     """`value`, which has to be of one type."""
     open_(value)
     if value.type not in (type_, "null"):
-        refuse(f"A {value.type} is used as a {type_}.", "Compare or convert it.")
+        spans = "Compare or convert it; a span of time is date_diff('day', a, b)."
+        refuse(f"A {value.type} is used as a {type_}.", spans)
     return value
 
 

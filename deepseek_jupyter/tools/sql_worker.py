@@ -1,9 +1,7 @@
 """The process that runs the model's SQL. Started by `sandbox.Sandbox`; imports nothing of ours.
 
-DuckDB in the kernel itself cannot be held to limits. With 2.0 and limits of 1 s and 256 MB,
-``levenshtein`` of two long texts never ended, for an interrupt is heeded only between batches, and
-``repeat('x', 3000000000)`` took 15 s and 2.9 GB, for texts are not the buffer manager's. A process
-can be ended.
+DuckDB in the kernel itself cannot be held to limits: an interrupt is heeded only between batches,
+and texts are not the buffer manager's (``repeat('x', 3000000000)`` took 2.9 GB of 256 MB).
 
 Its life: 1. A line of settings and one Arrow stream a table become a database in memory. 2. It
 locks itself: with DuckDB's switches, then with the operating system's, where there are some: not

@@ -13,7 +13,9 @@ from urllib.parse import SplitResult, urlsplit
 _ENDPOINTS = re.compile(
     r"(?:/(?:chat/completions|completions|messages|responses|embeddings|models|user/balance))/*$"
 )
-_ROUND = " \t\r\n\"'`<>,;"
+_ROUND = " \t\r\n\"'`<>(),;.“”‘’（）《》，；。"
+# Written without a scheme: a machine near by, or one without a name, has no certificate.
+_IN_CLEAR = re.compile(r"localhost\b|\[[\da-f:]+\]|[\d.]+(?:[:/]|$)|[\w-]+:\d", re.IGNORECASE)
 
 # `apis`: host of an API -> its base; `pages`: host of web pages -> the API that they are about.
 _TABLE: Any = json.loads(Path(__file__).with_name("addresses.json").read_text("utf-8"))
@@ -33,20 +35,20 @@ def base_of(url: str) -> str:
     A known host's is completed to its API's base, a missing scheme added; a query stays where it
     is. What is wrong beyond that stays as it is, see `wrong_address`.
     """
-    url = url.strip(_ROUND)
-    if url and "://" not in url:
-        host = re.split(r"[/:?]", url, maxsplit=1)[0]
-        here = host == "localhost" or host.startswith("127.")
-        url = f"http://{url}" if here else f"https://{url}" if "." in host else url
+    url = re.sub(r"^(?:POST|GET)\s+", "", url.strip(_ROUND)).partition("#")[0]
+    if "://" not in url:
+        named = "." in re.split(r"[/:?]", url, maxsplit=1)[0]
+        url = f"http://{url}" if _IN_CLEAR.match(url) else f"https://{url}" if named else url
     address, mark, query = url.partition("?")
-    address = address.rstrip("/")
+    address = re.sub(r"(?<!:)//+", "/", address.rstrip("/"))
+    address = re.sub(r"^\w+://[^/@]+", lambda begin: begin[0].lower(), address)
     while (shorter := _ENDPOINTS.sub("", address).rstrip("/")) != address:
         address = shorter
     address = re.sub(r"/anthropic$", "/anthropic/v1", address)
     known = _KNOWN.get(_host(address))
     if known:
         path, whole = parts(address).path, urlsplit(known).path
-        if f"{whole}/".startswith(f"{path}/"):
+        if f"{whole}/".startswith(f"{path.lower()}/"):
             address = known
         address = re.sub(r"^http://", "https://", address)
     return address + mark + query
@@ -54,7 +56,7 @@ def base_of(url: str) -> str:
 
 def wire_of(url: str) -> str:
     """The wire that an address names, "" for one that may be chat's."""
-    address = url.strip(_ROUND).partition("?")[0]
+    address = re.split(r"[?#]", url.strip(_ROUND), maxsplit=1)[0]
     return next((wire for wire, end in _WIRES.items() if end.search(address)), "")
 
 

@@ -15,6 +15,7 @@ import asyncio
 import codecs
 import contextlib
 import functools
+import itertools
 import os
 import random
 import ssl
@@ -41,7 +42,6 @@ from .learned import remember
 from .providers import Provider
 from .retry import RetryPolicy
 
-_SHARD = 4  # requests of one connection pool
 _ONE_STRAIN = 0.5  # seconds within which refusals count as one
 _LARGEST_ERROR = 65536  # bytes of an error's body that are read
 _PIECE = 65536  # bytes that are unpacked at a time
@@ -54,17 +54,13 @@ _LAST_BYTES = 0.1  # seconds for what may follow [DONE]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. DeepSeek may keep a request queued for ten minutes, hence `first`.
-
-    `idle` counts from the last byte of any kind: comments say that the server lives. There is no
-    limit on the whole. `listing` is for what is not an answer: models, the balance.
-    """
+    """Seconds. There is no limit on the whole."""
 
     connect: float = 10.0
-    first: float = 660.0
-    idle: float = 300.0
+    first: float = 660.0  # DeepSeek may keep a request queued for ten minutes
+    idle: float = 300.0  # from the last byte of any kind: comments say that the server lives
     write: float = 60.0
-    listing: float = 30.0
+    listing: float = 30.0  # for what is not an answer: models, the balance
 
 
 class Limiter:
@@ -112,25 +108,9 @@ class Limiter:
 Way = tuple[bool, bool]  # to this machine itself, which passes no proxy; and that in clear
 
 
-_address = functools.lru_cache(64)(httpx.URL)  # parsing one took a twentieth of a question's time
-
-
 def _way(url: str) -> Way:
     here = on_this_machine(url)
     return here, here and parts(url.strip()).scheme == "http"
-
-
-@dataclass(slots=True)
-class _Shard:
-    """A connection pool and the requests in it.
-
-    httpcore looks at every connection of a pool for each request, so that one pool of 64 is slower
-    than 16 of 4 (encode/httpx#3215).
-    """
-
-    http: httpx.AsyncClient
-    way: Way
-    busy: int = 0
 
 
 class _Auth(httpx.Auth):
@@ -168,10 +148,12 @@ class Client:
         self.retry = retry or RetryPolicy()
         self._concurrency = concurrency
         self._limiters: dict[str, Limiter] = {}
-        self._shards: list[_Shard] = []
+        # By way, those that serve no request now. Each serves one at a time: httpcore looks at
+        # every connection of a pool for each request, so that one pool of 64 is slower than 64.
+        self._idle: dict[Way, list[httpx.AsyncClient]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
 
-    async def stream(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
+    async def stream(self, exchange: Exchange) -> AsyncGenerator[list[Event]]:
         """Post the request and pass on what each read brings, until the answer is whole.
 
         Raises one of the package's errors; `exchange.completion` then holds what had arrived.
@@ -219,22 +201,13 @@ class Client:
         except Exception as bug:
             raise exchange.unreadable(bug) from None
 
-    def warm(self, url: str) -> None:
-        """Build a connection pool, which takes a tenth of a second, before `url` is asked.
-
-        From any thread. Nothing is connected.
-        """
-        if not self._shards:
-            self._shards.append(self._shard(_way(url)))
-
     async def close(self) -> None:
-        """Close every connection."""
-        shards, self._shards = self._shards, []
-        for shard in shards:
-            await shard.http.aclose()
+        """Close every connection that serves no request."""
+        idle, self._idle = self._idle, {}
+        for pool in itertools.chain(*idle.values()):
+            await pool.aclose()
 
     async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
-        """Post once and read to the end."""
         built = exchange.begin()
         notices = list(built.notices)
         if exchange.key and travels_in_clear(exchange.url):
@@ -270,12 +243,12 @@ class Client:
         """The open response, under a timer that the reader winds on. A refusal is raised."""
         async with (
             self._mapped(exchange, seconds),
-            self._pool(exchange.url) as client,  # before the clock starts: it reads certificates
+            self._free_pool(exchange.url) as client,  # before the clock: it reads certificates
             asyncio.timeout(seconds) as timer,
         ):
             request = client.build_request(
                 "GET" if content is None else "POST",
-                _address(exchange.url),
+                exchange.url,
                 content=content,
                 headers={**headers, **exchange.provider.headers},
             )
@@ -337,27 +310,23 @@ class Client:
         return Retry(error.what, type(error).__name__, delay, number, most)
 
     @contextlib.asynccontextmanager
-    async def _pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
-        """A connection pool with room, for one request to `url`."""
-        way = _way(url)
-        free = (s for s in self._shards if s.way == way and s.busy < _SHARD)
-        shard = next(free, None)
-        if shard is None:
-            shard = self._shard(way)
-            self._shards.append(shard)
-        shard.busy += 1
+    async def _free_pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
+        """A connection pool for one request to `url`, the one that was used last where it can be:
+        its connection is open yet.
+        """
+        idle = self._idle.setdefault(_way(url), [])
+        pool = idle.pop() if idle else self._pool(_way(url))
         try:
-            yield shard.http
+            yield pool
         finally:
-            shard.busy -= 1
+            idle.append(pool)
 
-    def _shard(self, way: Way) -> _Shard:
-        """A new pool."""
+    def _pool(self, way: Way) -> httpx.AsyncClient:
         here, in_clear = way
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         connect, write = self.timeouts.connect, self.timeouts.write
         try:
-            http = httpx.AsyncClient(
+            return httpx.AsyncClient(
                 follow_redirects=False,  # a key must not travel to another host
                 timeout=httpx.Timeout(None, connect=connect, write=write, pool=60.0),
                 limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
@@ -373,14 +342,13 @@ class Client:
                 f"The proxy set in the environment cannot be used: {_proxy_fault(error)}.",
                 "Correct or unset it. Addresses of this machine and -p local need no proxy.",
             ) from error
-        return _Shard(http, way)
 
     def _settle(self) -> None:
         """On another loop (a fork has its own) leave what belongs to the old one to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._loop is not None:
-                self._shards, self._limiters = [], {}
+                self._idle, self._limiters = {}, {}
             self._loop = loop
 
 
@@ -480,7 +448,6 @@ async def _read_events(
 
 
 async def _joined(head: bytearray, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """`head`, then `rest`."""
     yield bytes(head)
     async for chunk in rest:
         yield chunk

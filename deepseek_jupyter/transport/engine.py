@@ -17,7 +17,7 @@ import os
 import queue
 import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Generator
+from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from concurrent.futures import CancelledError, Future
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
@@ -73,7 +73,7 @@ class Engine:
 
     def drain(
         self,
-        source: Callable[[], AsyncIterator[list[T]]],
+        source: Callable[[], AsyncGenerator[list[T]]],
         stop: Stop | None = None,
         tick: float = _TICK,
     ) -> Generator[list[T] | None]:
@@ -109,7 +109,7 @@ class Engine:
             raise Interrupted from None
 
     async def adrain(
-        self, source: Callable[[], AsyncIterator[list[T]]], stop: Stop | None = None
+        self, source: Callable[[], AsyncGenerator[list[T]]], stop: Stop | None = None
     ) -> AsyncGenerator[list[T]]:
         """The lists of an async iterator, for a caller with a loop of its own; without ticks.
 
@@ -159,7 +159,7 @@ class Stop:
             job.abandon()
 
 
-# What ends every drain of this context, beside the drain's own.
+# What ends every drain of this context, in addition to the drain's own.
 stops_all: ContextVar[Stop | None] = ContextVar("stops_all", default=None)
 
 
@@ -211,31 +211,24 @@ def _with_waiting(
     item: list[T], items: queue.SimpleQueue[list[T] | None] | asyncio.Queue[list[T] | None]
 ) -> list[T]:
     """`item` and what waits behind it, as one list."""
-    joined = item
+    joined = [*item]
     for _ in range(items.qsize()):
-        more = items.get_nowait()
-        if more is None:  # the end
-            items.put_nowait(more)
+        if (more := items.get_nowait()) is None:
+            items.put_nowait(None)  # the end
             break
-        joined = [*item] if joined is item else joined
         joined += more
     return joined
 
 
-async def _pump(source: Callable[[], AsyncIterator[T]], put: Callable[[T], Any]) -> None:
-    iterator = source()
-    try:
-        async for item in iterator:
+async def _pump(source: Callable[[], AsyncGenerator[T]], put: Callable[[T], Any]) -> None:
+    # An async generator that is merely dropped would be closed at some later time.
+    async with contextlib.aclosing(source()) as items:
+        async for item in items:
             put(item)
-    finally:
-        # An async generator that is merely dropped would be closed at some later time.
-        if close := getattr(iterator, "aclose", None):
-            await close()
 
 
 _ENGINE = Engine()
 
 
 def engine() -> Engine:
-    """The engine of this process."""
     return _ENGINE

@@ -90,7 +90,6 @@ class Exchange:
 
     @property
     def completion(self) -> Completion:
-        """What has arrived."""
         if self._whole is not None:
             return self._whole
         arrived = self.decoder.completion
@@ -100,11 +99,6 @@ class Exchange:
 
     def received(self, events: Sequence[Event]) -> list[Event]:
         """`events` as they may be passed on."""
-        kinds = set(map(type, events))
-        if len(kinds) == 1 and kinds <= _TEXTS:
-            joined = "".join([event.text for event in events])  # type: ignore[union-attr]
-            if self._channel(*kinds).passes(joined):
-                return list(events)
         return list(self._cleaned(events))
 
     def rest(self) -> list[Event]:
@@ -214,14 +208,16 @@ class Exchange:
     def take_json(self, status: int, headers: Any, text: str) -> None:
         """Keep the answer in `text`. Raises the error that fits where there is none."""
         parsed = self._parsed(text)
-        if isinstance(parsed, dict):
-            if error_of(parsed) and not parsed.get("choices"):
-                raise self.error(status, headers, text)
+        refused = isinstance(parsed, dict) and not parsed.get("choices") and error_of(parsed)
+        if isinstance(parsed, dict) and not refused:
             whole = WIRES[self.provider.wire].parse(parsed, self.dialect)
             self._whole = self._filter.whole(whole)
         if self._whole is None:
+            error = self.error(status, headers, text)
+            if refused or type(error) is not errors.ServerError:
+                raise error
             raise errors.InvalidResponseError(
-                f"{self.url} answered with JSON that holds no choices."
+                f"{self.url} answered with JSON that holds no choices: {error.what}"
             )
 
     def _parsed(self, text: str) -> object:

@@ -28,22 +28,21 @@ from .retry import retry_after
 _MAX_SHOWN = 400  # characters of a server's own words
 
 _COMET_ID = re.compile(r"request id: ?([0-9A-Za-z-]{8,})", re.IGNORECASE)
-
-
-_PER_TIME = re.compile(r"per[ _](second|minute|hour|day)|rate.?limit|\b[rt]pm\b", re.IGNORECASE)
 _TABLE: Any = json.loads(Path(__file__).with_name("failures.json").read_text("utf-8"))
-# Class, the codes (folded) and the words that mean it, and whether they do whatever the status is.
-_CAUSES: list[tuple[type[APIError], frozenset[str], re.Pattern[str], bool]] = [
+# Class, the codes (folded) and the words that mean it, `unless` other words stand there, and
+# whether they mean it whatever the status is.
+_CAUSES: list[tuple[type[APIError], frozenset[str], re.Pattern[str], re.Pattern[str], bool]] = [
     (
         getattr(errors, row["kind"]),
         frozenset(row["codes"].split()),
         re.compile(row["words"], re.IGNORECASE),
+        re.compile(row.get("unless", "(?!)"), re.IGNORECASE),
         row.get("always", True),
     )
     for row in _TABLE["causes"]
 ]
 # Statuses that hosts put on anything, so that what the body says comes first.
-_VAGUE = frozenset({200, 400, 422, 500})
+_VAGUE = frozenset({200, 400, 403, 422, 500})
 _BY_STATUS: Mapping[int, tuple[type[APIError], str]] = {
     int(status): (getattr(errors, kind), words)
     for status, (kind, words) in _TABLE["statuses"].items()
@@ -173,7 +172,7 @@ def _classify(refusal: Refusal, said: _Said) -> tuple[type[APIError], str]:
         target = refusal.short(_host(refusal.headers.get("location", ""))) or "another address"
         return errors.EndpointError, f"The server redirects to {target}; keys are not sent along."
     titled = f" ({said.title})." if said.title else "."
-    if looks_like_html(refusal.body) and status < 500 and status not in (408, 429):
+    if looks_like_html(refusal.body) and status < 500 and status not in (408, 413, 429):
         return errors.EndpointError, f"The server answered with a web page instead of JSON{titled}"
     codes = set(said.codes)
     inner = next((int(c) for c in said.codes if c in _STATUSES), None)
@@ -181,13 +180,10 @@ def _classify(refusal: Refusal, said: _Said) -> tuple[type[APIError], str]:
         status = inner
     elif status == 200 and "invalid_request_error" in codes:
         status = 400  # (with HTTP 500 it says nothing: DeepSeek writes it under every failure)
-    vague = status in _VAGUE
-    for kind, named, worded, always in _CAUSES:
-        by_words = kind is not errors.InsufficientBalanceError or (
-            status == 402 or not _PER_TIME.search(said.message)
-        )
-        meant = codes & named or (by_words and worded.search(said.message))
-        if meant and (always or vague):
+    told = " ".join((said.message, *said.codes))
+    for kind, named, worded, unless, always in _CAUSES:
+        meant = codes & named or (worded.search(told) and not unless.search(told))
+        if meant and (always or status in _VAGUE):
             return kind, words or f"The server refused it: {', '.join(said.codes)}."
     kind, own = _BY_STATUS.get(
         status, (errors.BadRequestError if 400 <= status < 500 else errors.ServerError, "")

@@ -12,6 +12,7 @@ import html
 import json
 import os
 import re
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -37,7 +38,7 @@ _HIDDEN = re.compile(
     "|(?:\x1b[\\]PX^_]|[\x90\x98\x9d-\x9f])[^\x07\x1b\x9c\n]{0,128}(?:\x07|\x1b\\\\|\x9c)"
     "|\x1b[ -/]{0,8}[0-~]"
     "|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\xad\u034f\u061c\u180e\u200b-\u200f\u202a-\u202e"
-    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff]"
+    "\u2060-\u206f\ufe00-\ufe0f\ufeff\ud800-\udfff\U000e0000-\U000e0fff]"
 )
 _OPEN_ESCAPE = re.compile(
     "(?:(?:\x1b\\[|\x9b)[0-?]{0,32}[ -/]{0,8}"
@@ -197,7 +198,7 @@ class KeyFilter:
 
         For a filter that is between texts.
         """
-        if not self._key:
+        if not self._key or value is None or isinstance(value, int | float):
             return value
         if isinstance(value, str):
             return value if self.passes(value) else self.feed(value) + self.close()
@@ -224,11 +225,21 @@ def scrub(text: str, *secrets: Secret) -> str:
             continue
         any_case = re.compile(re.escape(key), re.IGNORECASE)
         read = text
-        for decode in (str, _unescaped, unquote, html.unescape):
+        for decode in (str, _unescaped, unquote, unquote, html.unescape):
             read = _HIDDEN.sub("", decode(read))
             if any_case.search(read):
                 text = read = any_case.sub(_MASK, read)
+        text = re.sub(rf"[\w+/=-]*(?:{'|'.join(_encoded(key))})[\w+/=-]*", _MASK, text)
     return _USER.sub("", _KEY_SHAPED.sub(_MASK, text))
+
+
+def _encoded(key: str) -> Iterator[str]:
+    """The patterns of a key in Base64, alone or in a longer text, and in hexadecimal."""
+    for shift in range(3):
+        whole = b64encode(bytes(shift) + key.encode()).decode()
+        part = whole[-(-shift * 8 // 6) : (shift + len(key.encode())) * 8 // 6]
+        yield re.escape(part).replace(r"\+", "[+-]").replace("/", "[/_]")
+    yield f"(?i:{key.encode().hex()})"
 
 
 def _maskable(secret: Secret) -> str:

@@ -82,7 +82,7 @@ def lessons() -> list[tuple[str, str, str]]:
     found = []
     for key, row in sorted(_read().items()):
         base, model, _ = json.loads(key)
-        said = [f"{LESSONS[n]} {_word(v)}" for n, v in row.get("taught", {}).items()]
+        said = [f"{LESSONS[n]}: {_word(v)}" for n, v in row.get("taught", {}).items()]
         if said:
             found.append((base, model, "; ".join(said)))
     return found

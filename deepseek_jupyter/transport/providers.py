@@ -34,35 +34,28 @@ from .addresses import base_of, wire_of
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """One endpoint's profile: an address and a dialect. It keeps no state.
-
-    `key_variables` are read in order; an empty tuple means that the host asks for no key.
-    `default_model` "" means: ask the host which model it serves. `balance_path` and `beta_path` are
-    None where the host has no such thing. `context_tokens` and `vision`, patterns (`fnmatch`) of
-    the ids that see images, are for what `MODELS` does not know or knows otherwise, and so is
-    `told`, what the host reported of its models. `wires` are those that it speaks beside chat, each
-    with its own base URL, "" for `base_url`; `wire` is the one that is used. `web_search`: its
-    server searches the web, on the wire `responses`. `fim` is the wire of its fill-in-the-middle,
-    "" where it has none.
-    """
+    """One endpoint's profile: an address and a dialect. It keeps no state."""
 
     name: str
     title: str
     base_url: str
     source: str
     dialect: Dialect
-    key_variables: tuple[str, ...] = ()
-    default_model: str = ""
-    beta_path: str | None = None
+    key_variables: tuple[str, ...] = ()  # read in order; () where the host asks for no key
+    default_model: str = ""  # "": ask the host which model it serves
+    beta_path: str | None = None  # None where the host has no such thing, as `balance_path`
     models_path: str = "models"
     balance_path: str | None = None
+    # For what `MODELS` does not know or knows otherwise; `vision`: patterns (`fnmatch`) of the ids
+    # that see images; `told`: what the host said of its models.
     context_tokens: int | None = None
     vision: tuple[str, ...] = ()
     told: Mapping[str, ModelFacts] = field(default_factory=lambda: MappingProxyType({}))
-    wire: str = "chat"
+    wire: str = "chat"  # the one that is used
+    # Those that it speaks beside chat, each with its own base URL, "" for `base_url`.
     wires: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    fim: str = ""
-    web_search: bool = False
+    fim: str = ""  # the wire of its fill-in-the-middle, "" where it has none
+    web_search: bool = False  # its server searches the web, on the wire `responses`
     headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
     @property
@@ -215,7 +208,7 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         if like not in PROVIDERS:
             raise ConfigurationError(
                 f"Provider {name!r} is to be like {like!r}, which does not exist.",
-                f"Known are {_listed(PROVIDERS)}.",
+                f"Known are {', '.join(PROVIDERS)}.",
             )
         if like in KEYLESS and name != like:  # nor does it get the other's key
             changes.setdefault("key_variables", ())
@@ -223,7 +216,8 @@ def provider_named(name: str, own: Mapping[str, Mapping[str, Any]] | None = None
         return PROVIDERS[like].derive(name=name, title=title, **changes)
     if name not in PROVIDERS:
         raise ConfigurationError(
-            f"There is no provider {name!r}.", f"Known are {_listed([*PROVIDERS, *own])}."
+            f"There is no provider {name!r}.",
+            f"Known are {', '.join(dict.fromkeys((*PROVIDERS, *own)))}.",
         )
     return PROVIDERS[name]
 
@@ -255,7 +249,3 @@ def own_price(prices: Mapping[str, Any], provider: str, model: str) -> Price | N
             f"DeepSeek.prices has {row!r} for {model}, which is not a price.",
             "Write [hit, miss, output, 'USD'], per million tokens.",
         ) from None
-
-
-def _listed(names: Iterable[str]) -> str:
-    return ", ".join(dict.fromkeys(names))

@@ -21,15 +21,12 @@ _RETRIED = frozenset({408, 429, 500, 502, 503, 504, 524, 529})
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """`attempts` in all; the n-th wait is at least `base` * 2**(n-1) seconds, and at most `cap`.
+    """How often, and after how long: the n-th wait is at least `base` * 2**(n-1) seconds."""
 
-    A server's own Retry-After is honoured up to `patience` seconds; a longer one ends the tries.
-    """
-
-    attempts: int = 5
+    attempts: int = 5  # in all
     base: float = 1.0
-    cap: float = 20.0
-    patience: float = 60.0
+    cap: float = 20.0  # seconds of a wait
+    patience: float = 60.0  # seconds; a server's own Retry-After beyond them ends the tries
 
     def delay(
         self, error: DeepSeekError, attempt: int, draw: float, asked: float | None = None

@@ -376,7 +376,7 @@ assert np.allclose(scores_of(q @ turn, k @ turn, w)[1], scores_of(q, k, w)[1])
 
 # %% en
 # Look at your own figures before you repeat a rule. A floating format keeps small numbers beside large ones, so one scale
-# a vector hurts it far less than it hurts integers, and here, in 16 places, rotation has little to mend and can
+# a vector hurts it far less than it hurts integers, and here, in 16 places, rotation has little to gain and can
 # do harm. With 128 places and real activations the published model chose to rotate.
 
 # %% zh

@@ -135,8 +135,27 @@ def test_tables_go_as_frames_and_addresses_not_at_all(session, server, folder):
     with pytest.raises(ParameterError, match="are not downloaded"):
         ask("?", attach="https://example.org/a.pdf")
     (folder / "bad.parquet").write_bytes(b"PAR1")
-    with pytest.raises(ParameterError, match="cannot be read as a table"):
-        ask("?", attach="bad.parquet")
+    (folder / "latin.csv").write_bytes("größe\n1\n".encode("latin-1"))
+    for bad in ("bad.parquet", "latin.csv"):
+        with pytest.raises(ParameterError, match="cannot be read as a table"):
+            ask("?", attach=bad)
+
+
+@pytest.mark.parametrize(
+    ("name", "raw"),
+    [
+        ("a:b.csv", b"city;price\nRome;1,5\nOslo;2,5\n"),  # a colon may be a part of a name
+        ("a.csv", b"city|price\nRome|1.5\nOslo|2.5\n"),
+        ("a.csv", b'city,price\n"Ro,\nme",1.5\nOslo,2.5\n'),
+        ("a.tsv", "city\tprice\nRome\t1.5\nOslo\t2.5\n".encode("utf-16")),
+    ],
+)
+def test_tables_of_all_separators(session, server, folder, name, raw):
+    (folder / name).write_bytes(raw)
+    server.queue(answer("A."))
+    ask("?", attach=name)
+    assert "2 rows × 2 columns" in sent(server)
+    assert "price: float; all distinct; 1.5 to 2.5" in sent(server)
 
 
 def test_what_does_not_fit_is_refused_with_priced_choices(small, server, folder):

@@ -152,6 +152,7 @@ def test_what_answers_would_cost_elsewhere(asked, session, form):
     assert paid[:2] == ("as asked", paid[1])
     assert float(there[1].lstrip("$")) == pytest.approx(cost, rel=0.05)
     assert unknown[1] == "not known"
+    assert ds.what_if(given, models=models[0]).rows == [paid, there]
 
 
 def test_without_answers_there_is_nothing_to_reckon(session):

@@ -52,17 +52,17 @@ def test_it_is_refused_where_the_host_cannot(session, server, monkeypatch):
     with pytest.raises(ParameterError, match="cannot continue an answer"):
         ds.next_tokens("The", provider="ollama", model="m")
     server.queue(answer(" Paris"))
-    with pytest.raises(ParameterError, match="without probabilities"):
+    with pytest.raises(ParameterError, match="no probabilities of tokens"):
         ds.next_tokens("The")
     server.queue(answer("Paris"))
     told = ds.ask("The capital?", show=False, top_logprobs=5).record["notices"]
     assert told == ["The host sent no probabilities of tokens."]
 
 
-@pytest.mark.parametrize("n", [-1, 21])
-def test_the_host_lists_at_most_twenty(session, server, n):
+@pytest.mark.parametrize("asked", [("The", -1), ("The", 0), ("The", 21), (" ", 10), (5, 10)])
+def test_one_to_twenty_are_listed_after_a_text(session, server, asked):
     with pytest.raises(ParameterError):
-        ds.next_tokens("The", n)
+        ds.next_tokens(*asked)
     assert not server.requests
 
 

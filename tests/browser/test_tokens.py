@@ -240,7 +240,7 @@ def test_thinking_is_looked_at_and_not_gone_on_from(book, server):
     fold.locator("summary").click()
     menu = book.card.locator(".jp-DeepSeek-token-menu")
     book.card.locator("[data-list='1'] [data-at='3']").focus()
-    menu.get_by_text("Only tokens of the answer can be gone on from.").wait_for()
+    menu.get_by_text("Only tokens of the answer can be continued from.").wait_for()
     assert menu.locator("button").count() == 0
     picture(book, "thinking-tokens")
     token(book, 6).focus()

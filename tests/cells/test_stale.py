@@ -45,13 +45,3 @@ def test_a_definition_below_its_use():
     page = {"a": NotebookCell(1, "x = 1"), "b": NotebookCell(0, "x")}
     told = notes(("a", "x = 1"), ("b", "x"), notebook=page)
     assert told == ["In[1] is below In[2] and ran before it (x)."]
-
-
-def test_a_name_bound_again_from_above():
-    page = {
-        "a": NotebookCell(1, "x = [1]"),
-        "b": NotebookCell(0, "x = x + [2]"),
-        "c": NotebookCell(2, "x"),
-    }
-    told = notes(("a", "x = [1]"), ("b", "x = x + [2]"), ("c", "x"), notebook=page)
-    assert told == ["x was bound in In[1] and again in In[2], above it."]

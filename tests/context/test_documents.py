@@ -11,7 +11,7 @@ from deepseek_jupyter.context import documents
 from deepseek_jupyter.context.attach import attach
 from deepseek_jupyter.context.documents import files_named, number_at, read
 from deepseek_jupyter.errors import ParameterError
-from deepseek_jupyter.privacy.levels import WHOLE, Policy
+from deepseek_jupyter.privacy.levels import WHOLE, Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Redactor
 from tests.support.documents import docx, notebook, pdf
 
@@ -45,6 +45,10 @@ def test_paragraphs_of_word_and_of_a_page():
     assert read(Path("a.htm"), told).text == "café"
     table = b"<table><tr><td><p>a</p></td><td>b</td></tr><tr><td>c<td>d</table>"
     assert read(Path("a.html"), table).text == "a | b\nc | d"
+    assert read(Path("a.html"), b"<tr><th>a<th>b<tr><td><td>2").text == "a | b\n| 2"
+    assert read(Path("a.html"), b"<head><title>No</title><body>yes").text == "yes"
+    for raw in ("<p>Größe".encode("cp1252"), "<meta charset=gb2312><p>镕基".encode("gbk")):
+        assert read(Path("a.html"), raw).text in ("Größe", "镕基")
     assert read(Path("a.html"), b"<pre>if x:\n    y()</pre>").text == "if x:\n    y()"
 
 
@@ -58,6 +62,11 @@ def test_cells_of_a_notebook_with_short_outputs():
 def test_texts_in_utf16(tmp_path):
     (tmp_path / "a.txt").write_text("one\ntwo", "utf-16")
     assert attached(tmp_path / "a.txt").text.endswith("in 2 lines\none\ntwo")
+    (tmp_path / "b.txt").write_bytes(b"one\rtwo\r\nthree")  # ends of lines of all systems
+    assert attached(tmp_path / "b.txt").text.endswith("in 3 lines\none\ntwo\nthree")
+    two = attach("b.txt", tmp_path / "b.txt", parse_spec("x:sample(2)")[1], Redactor())
+    assert two.text.endswith("one\ntwo\n[… 1 more line]")
+    assert two.cut == "2 of 3 lines"
 
 
 def test_scanned_pages_are_told(tmp_path):
@@ -66,6 +75,9 @@ def test_scanned_pages_are_told(tmp_path):
     assert "Scanned pages have no text to send: 2." in made.notices[0]
     with pytest.raises(ParameterError, match=r"is scanned: its pages are pictures"):
         read(Path("b.pdf"), pdf(["x"], ["y"], scanned=[0, 1]))
+    with pytest.raises(ParameterError, match=r"is scanned") as told:  # but for their numbers
+        read(Path("c.pdf"), pdf(["- 1 -"], ["- 2 -"], scanned=[0, 1], numbered=True))
+    assert "text recognition" in told.value.hint
 
 
 @pytest.mark.parametrize(
@@ -80,6 +92,8 @@ def test_scanned_pages_are_told(tmp_path):
         ("a.docx", lambda: docx("x", bomb=301_000_000), "unpacks to more than 300 MB"),
         ("a.ipynb", b"[1, 2]", "no notebook of version 4"),
         ("a.txt", b"\0\1", "not a text in UTF-8 or UTF-16"),
+        ("a.txt", "one".encode("utf-32"), "not a text in UTF-8 or UTF-16"),
+        ("a.txt", "港口".encode("gb18030"), "not a text in UTF-8 or UTF-16"),
         ("a.txt", b" \n", "is empty"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -115,7 +129,7 @@ def test_links_are_followed_and_told_but_never_to_secrets(tmp_path):
     (tmp_path / "innocent.txt").symlink_to(tmp_path / ".env")
     (tmp_path / "round.txt").symlink_to(tmp_path / "round.txt")
     assert "is a link; what is read is" in attached(tmp_path / "link.txt").notices[0]
-    with pytest.raises(ParameterError, match="holds secrets"):
+    with pytest.raises(ParameterError, match="named like a file of secrets"):
         attached(tmp_path / "innocent.txt")
     with pytest.raises(ParameterError, match=r"round\.txt"):
         attached(tmp_path / "round.txt")
@@ -137,6 +151,13 @@ def test_which_expressions_name_files(tmp_path, monkeypatch):
     ]
     assert files_named("my notes.md", {}) == ["my notes.md"]
     assert files_named("df", {"df": 1}) is files_named("df.head()", {}) is None
+    Path("my [draft] 1.md").write_text("x")
+    assert files_named("my [draft]*.md", {}) == ["my [draft] 1.md"]
+    assert files_named("my [n]otes.md", {}) == ["my notes.md"]
+    os.symlink("loop", "loop")
+    for other, what in (("talks", "is a folder"), ("talks/", "is a folder"), ("loop", "no file")):
+        with pytest.raises(ParameterError, match=what):
+            files_named(other, {})
     for missing in ("paper.pdf", "none/*.md"):
         with pytest.raises(ParameterError, match="There is no file"):
             files_named(missing, {})

@@ -11,11 +11,14 @@ import sys
 import pytest
 
 from deepseek_jupyter.context.attach import attach, fingerprint
+from deepseek_jupyter.context.frames import levels_of
+from deepseek_jupyter.context.table import read
 from deepseek_jupyter.errors import ParameterError
 from deepseek_jupyter.privacy.levels import NONE, SCHEMA, Policy, parse_spec
 from deepseek_jupyter.privacy.redaction import Redactor
 from tests.support.framing import LIBRARIES, made, pandas, polars
 from tests.support.fuzzing import FUZZING
+from tests.support.growth import assert_linear
 
 PLAIN = {
     "city": ["Rome", "Bern", "Rome", None],
@@ -192,6 +195,11 @@ def test_huge_texts_are_cut_and_tell_their_length():
     assert "1 to 1,000,000 characters" in shown.text
     assert "… (1,000,000 characters)" in shown.text
     assert shown.tokens < 200
+
+
+def test_levels_take_time_that_grows_with_the_columns():
+    tables = {n: read(polars({f"f{at}": [1.0] for at in range(n)})) for n in (150, 600)}
+    assert_linear(lambda size: levels_of(tables[size], None, Policy()), 150)
 
 
 def test_what_is_left_out_is_counted():

@@ -264,8 +264,8 @@ class TestFiles:
             ("a.png", b"no picture", "not an image"),
             ("a.csv", b"who\nAda\n", "is a table"),
             ("a.parquet", b"PAR1", "is a table"),
-            (".env", b"KEY=1", "holds secrets"),
-            ("id_rsa", b"x", "holds secrets"),
+            (".env", b"KEY=1", "named like a file of secrets"),
+            ("id_rsa", b"x", "named like a file of secrets"),
             ("big.txt", b"x" * 50_000_001, "the limit is 50,000,000"),
         ],
     )

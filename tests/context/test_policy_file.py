@@ -238,9 +238,9 @@ class TestFiles:
         assert load(notebook, {VARIABLE: str(own)}).paths == (str(own),)
 
     def test_a_file_that_the_variable_names_must_be_there(self, tmp_path):
-        missing = tmp_path / "gone.toml"
-        with pytest.raises(PolicyError, match=r"gone\.toml cannot be read: No such file"):
-            load(str(tmp_path / "x.ipynb"), {VARIABLE: str(missing)})
+        for missing in (str(tmp_path / "gone.toml"), "~no-such-user-here/gone.toml"):
+            with pytest.raises(PolicyError, match=r"gone\.toml cannot be read: No such file"):
+                load(str(tmp_path / "x.ipynb"), {VARIABLE: missing})
 
     def test_a_change_is_seen_at_once(self, tmp_path):
         file = self.write(tmp_path, "[data]\nbudget = 100\n")

@@ -11,6 +11,7 @@ import sys
 import threading
 import time
 from decimal import Decimal
+from pathlib import Path
 
 import pytest
 
@@ -62,6 +63,20 @@ def test_a_file_that_is_no_journal_is_set_aside(path, content):
     assert not journal.in_memory
     goes_on(journal)
     assert Journal.open(path).trouble == ""
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes with names")
+@pytest.mark.parametrize(
+    "make", [getattr(os, "mkfifo", None), lambda path: path.symlink_to("/dev/zero"), Path.mkdir]
+)
+def test_what_is_no_file_is_not_waited_for(path, make):
+    path.parent.mkdir()
+    make(path)
+    journal = Journal.open(path)
+    conversation = Conversation(journal)
+    ask(conversation, "In memory")
+    assert prompts(conversation) == ["In memory"]
+    one_sentence(journal.trouble, "in memory")
 
 
 def damage(path) -> bytes:

@@ -74,7 +74,7 @@ class TestCap:
         assert cap.reserve(Decimal())
         cap.settle(Decimal(), Decimal(), 10)
         assert not cap.reserve(Decimal())
-        assert "tokens" in cap.reason
+        assert "tokens" in cap.reason(Decimal(), "USD")
 
 
 def simulated(limit: int, named: bool, latency: float, counted: int = 4_000) -> tuple[float, float]:

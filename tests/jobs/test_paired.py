@@ -70,6 +70,9 @@ class TestOracles:
                 paired_eval.wilson_ci(right, count), abs=1e-4
             )
 
+    def test_equal_scores_are_no_certainty(self):
+        assert paired.score_interval([0.5] * 20) == paired.wilson(10, 20)
+
     @pytest.mark.parametrize(
         ("ps", "adjusted"),
         [

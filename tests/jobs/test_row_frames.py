@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import narwhals as nw
@@ -68,6 +69,41 @@ def test_a_trial_of_a_lazy_frame_has_the_rows_of_its_values(serve, kind):
     serve()
     answered = ds.map(KINDS[kind](), "Repeat: {{ text }}", rows=1, show=False)
     assert {row["answer"] for row in as_rows(answered)} <= {"a", "b"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_rows_for_which_a_sentence_holds(serve, kind):
+    import deepseek_jupyter as ds
+
+    serve(lambda body: json.dumps({"value": "it a" in body["messages"][-1]["content"]}))
+    options = {"rows": "all", "budget": "none", "show": False}
+    for prompt, places in (("Is it {{ text }}", [1, 4]), ("Not {{ text }}", [])):
+        found = ds.filter(KINDS[kind](), prompt, **options)
+        assert [row["n"] for row in as_rows(found)] == places
+        assert as_rows(ds.job.errors()) == []
+
+
+def test_tables_of_the_user_are_not_taken_for_the_answers(serve):
+    serve()
+    connection = duckdb.connect()
+    connection.execute("create table answers as select 'a' as text, 'wrong' as answer")
+    connection.execute("create table frame as select 'a' as text, 1 as n")
+    answered = everything(connection.table("frame"), "Repeat: {{ text }}")
+    assert as_rows(answered) == [{"text": "a", "n": 1, "answer": "a"}]
+
+
+@pytest.mark.parametrize("kind", ["lazy polars", "duckdb", "ibis"])
+def test_lists_and_structs_of_a_lazy_frame_are_values_too(serve, kind):
+    server = serve()
+    told = {"li": [[1, 2], [3], [1, 2]], "st": [{"x": 1}, {"x": 2}, {"x": 1}], "n": [1, 2, 3]}
+    rows = {
+        "lazy polars": lambda: pl.LazyFrame(told),
+        "duckdb": lambda: duckdb.connect().from_arrow(pa.table(told)),
+        "ibis": lambda: ibis.memtable(pa.table(told)),
+    }[kind]()
+    answered = everything(rows, "Repeat: {{ li }} {{ st }}")
+    assert [row["answer"] for row in as_rows(answered)] == ["1}", "2}", "1}"]
+    assert server.accepted == 2
 
 
 def test_dask_keeps_its_index_and_partitions(serve):

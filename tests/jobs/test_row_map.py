@@ -17,6 +17,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 import pytest
 from IPython.utils.capture import capture_output
@@ -168,6 +169,10 @@ class TestFrames:
             (PROMPT, {"into": "text"}, "column 'text' already"),
             (PROMPT, {"rows": 0}, "rows"),
             (PROMPT, {"truth": "nothing"}, "truth"),
+            (PROMPT, {"also": "nothing"}, "also"),
+            (PROMPT, {"concurrency": 0}, "concurrency"),
+            (PROMPT, {"budget": -1, "max_tokens": 9}, "sum of money"),
+            ("{{ text.upper() }}", {}, "stands alone"),
             (PROMPT, {"attach": [1]}, "attach"),
         ],
     )
@@ -200,6 +205,21 @@ class TestFrames:
         assert answered["answer_error"].isna().tolist() == [True, False, True]
         assert answered["answer_raw"][0] == "fine"
         assert answered["answer_tokens"][0] > 1
+        assert "answer_raw" in everything(frame(3), also="raw")
+
+    def test_what_cannot_be_said_whole_is_not_sent(self, serve):
+        server = serve()
+        values = [
+            b"\0",
+            [*range(101)],
+            {"a": b"\0"},
+            np.arange(101.0),
+            object(),
+            {"a": [1.23456789]},
+        ]
+        answered = everything(pd.DataFrame({"x": values}), "{{ x }}")
+        assert server.messages == [[{"role": "user", "content": '{"a": [1.23456789]}'}]]
+        assert len(answered.job.errors()) == 5
 
 
 class TestTrouble:
@@ -229,6 +249,10 @@ class TestTrouble:
             everything(frame(500), concurrency=4)
         assert server.number < 60
         assert len(stopped.value.job.frame) == 500
+        server.fail, before = lambda body, number: 400, server.number
+        with pytest.raises(JobStoppedError):
+            everything(frame(500), "Others: {{ text }}", concurrency=200)
+        assert server.number - before <= 40
 
     def test_an_account_without_money_stops_it_at_once(self, serve):
         server = serve()
@@ -243,6 +267,15 @@ class TestTrouble:
         server.fail = lambda body, number: 503 if number == 2 else 0
         assert everything(frame(4))["answer"].tolist() == ["w0", "w1", "w2", "w3"]
         assert server.number == 5
+
+    def test_a_wait_that_the_server_names_is_kept(self, serve):
+        moments, server = list[float](), serve()
+        server.retry_after = 0.4
+        server.fail = lambda body, number: moments.append(time.monotonic()) or 429 * (number == 1)
+        everything(frame(1))
+        assert moments[1] - moments[0] >= 0.4
+        server.retry_after, server.fail = 3_600.0, lambda body, number: 429
+        assert everything(frame(1), "Again: {{ text }}", max_errors=1)["answer"].isna().all()
 
     def test_rows_that_cannot_be_read_end_the_job(self, serve):
         class Timestamp:
@@ -261,6 +294,7 @@ class TestTrouble:
             everything(frame(3_000), concurrency=16)
         done = server.answered
         assert 0 < done < 3_000
+        assert len(ds.job.values) == ds.job.asked  # also of those that the display had not reached
         began = time.monotonic()
         everything(frame(done // 2))
         assert len(server.bodies) == server.accepted  # nothing of those is asked again
@@ -275,6 +309,11 @@ class TestMoney:
         answered = ds.map(frame(200, 50), PROMPT, to=Topic, rows="all", show=False)
         assert server.accepted == 50
         assert answered["answer"].tolist() == ["price"] * 200
+
+    def test_numbers_of_numpy_are_numbers(self, serve):
+        serve(as_json)
+        found = ds.map(frame(9), PROMPT, to=Topic, rows=np.int64(3), budget=np.int64(1), show=False)
+        assert len(found) == 3
 
     def test_the_longest_row_is_in_the_trial(self, serve):
         serve()
@@ -346,6 +385,11 @@ class TestMoney:
             assert billed / 1_000_000 <= cap
             assert ds.job.runner.cap.reserved == 0
 
+    def test_an_answer_without_figures_stays_charged_as_reserved(self, serve):
+        serve(as_json, usage=lambda body, text: {"prompt_tokens": 0, "completion_tokens": 0})
+        everything(frame(2), to=Topic)
+        assert ds.job.cost > 0
+
     def test_a_request_of_unknown_fate_stays_charged_as_reserved(self, serve, monkeypatch):
         server = serve(as_json)
 
@@ -379,8 +423,15 @@ class TestMoney:
             ds.map(frame(30), changed, to=Topic)
         told = captured.outputs[-1].data["text/plain"]
         assert re.search(r"left to ask\s+25,.*price of the rest", told, re.DOTALL)
+        with capture_output() as captured:  # all of them kept
+            ds.map(frame(30), changed, to=Topic)
+        again = captured.outputs[-1].data["text/plain"]
+        assert re.search("tokens out.*", again)[0] == re.search("tokens out.*", told)[0]
         everything(frame(30), changed, to=Topic, budget=None)
         assert server.accepted == paid + 30
+        with capture_output() as captured:
+            ds.map(frame(30), changed, to=Topic)
+        assert "Nothing is left to ask" in captured.outputs[-1].data["text/plain"]
 
     def test_what_rows_cost_counts_for_the_notebook(self, serve, monkeypatch):
         from deepseek_jupyter.session.accounts import notebook_cost, usage
@@ -428,6 +479,8 @@ class TestWays:
         assert (
             ds.classify(rows, "text", ["price", "x"], show=False)["label"].tolist() == ["price"] * 4
         )
+        with pytest.raises(ParameterError, match="labels as texts"):
+            ds.classify(rows, "text", "price")
         server.answer = lambda body: json.dumps({"score": 2})
 
         @dataclass

@@ -131,6 +131,7 @@ class TestScores:
         suite = whole(numbers(6).tail(4), score=scorer)
         assert score(suite, "old").counts["error"] == 1
         assert any("ZeroDivisionError" in one.error for one in suite.attempts)
+        assert any(line.startswith("Errors with old: 1.") for line in suite.lines)
 
 
 class TestNoDecision:
@@ -138,7 +139,7 @@ class TestNoDecision:
         ("cases", "shares", "says"),
         [
             (1, {"old": 1, "new": 0}, "They differ in 1 of 1 cases"),
-            (12, {"old": 1, "new": 1}, "alike in every one of 12 cases"),
+            (12, {"old": 1, "new": 1}, "alike in all cases (12)"),
             (60, {"old": 0.7, "new": 0.68}, "With 60 cases only differences above"),
         ],
     )
@@ -227,7 +228,7 @@ class TestJudge:
         every = trial.run(show=False)
         assert len(every.frame()) == 80
         again = numbers(40).assign(prompt=[f"so {n}" for n in range(40)])
-        with pytest.raises(JobStoppedError, match="might pass the cap") as stopped:
+        with pytest.raises(JobStoppedError, match="leaves less") as stopped:
             whole(again, score=judge, max_tokens=20, budget=0.0008)
         assert stopped.value.job.spent["USD"] <= Decimal("0.0008")
         assert stopped.value.job.judge_costs["USD"] > 0
@@ -373,7 +374,7 @@ class TestResult:
         assert {*lost["new: answer"]} == {"no idea"}
         assert len(suite.failures("old", "old")) == 0
         card = suite._repr_html_()
-        assert f"{len(lost)} of the cases are right with old and wrong with new" in card
+        assert f"Cases right with old and wrong with new: {len(lost)}." in card
         with pytest.raises(ParameterError, match="There is no variant nobody"):
             suite.failures("old", "nobody")
 
@@ -423,7 +424,7 @@ class TestResult:
         good = json.loads((tmp_path / "suite.json").read_text())
         for part in ({"version": 2}, {"scorer": {"name": "os"}}, {"attempts": [7]}, {"more": 1}):
             (tmp_path / "suite.json").write_text(json.dumps({**good, **part}))
-            with pytest.raises(ParameterError, match="no suite"):
+            with pytest.raises(ParameterError, match="saved suite"):
                 ds.Suite.load(tmp_path / "suite.json")
 
     def test_files_for_other_tools(self, serve, tmp_path):

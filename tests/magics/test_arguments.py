@@ -216,6 +216,8 @@ WRONG = {
     "--temp 1": "no flag --temp",
     "-t hot": "float",
     "--max-tokens 1.5": "int",
+    "--budget lots": "invalid sum value",
+    "--rows few": "invalid rows value",
     "--effort enormous": "enormous",
     "--format xml": "xml",
     "--on-error ignore": "ignore",

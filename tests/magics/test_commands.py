@@ -9,6 +9,7 @@ import pytest
 
 from deepseek_jupyter import api
 from deepseek_jupyter.config import DeepSeek
+from deepseek_jupyter.local.models import partial_path
 from deepseek_jupyter.magics import commands
 from deepseek_jupyter.magics.arguments import flag_parser
 from deepseek_jupyter.magics.reports import larger_model
@@ -40,7 +41,7 @@ def test_status_tells_where_what_and_whose_key(run, server):
     run("%ds Hello?")
     told = run("%deepseek")
     assert "1 turn" in told
-    assert "1 answers, ~$" in told
+    assert "1 answer, ~$" in told
     assert server.requests[0].path.endswith("/chat/completions")
     assert len(server.requests) == 1, "the status asks nobody"
 
@@ -243,6 +244,10 @@ def test_local_status_without_a_model(run):
     assert "not installed" in run("%deepseek local")
     assert "not installed" in run("%deepseek local status")
     assert "neither a model nor a file" in run("%deepseek local install /no/such.gguf")
+    half = partial_path("smollm2-135m")  # of an install that was cut off
+    half.parent.mkdir(parents=True)
+    half.write_bytes(b"GGUF" * 1_000_000)
+    assert "4 MB arrived; install goes on from there" in run("%deepseek local status")
 
 
 def test_the_larger_model_is_offered_where_the_memory_holds_it(run):

@@ -196,6 +196,19 @@ def test_rehearse_says_which_cells_have_no_answer_and_why(lesson, run):
     assert len(get_session().conversation) == 2  # nothing was asked or kept
 
 
+def test_rehearse_without_ids_of_the_front_end_goes_by_the_words(
+    run, server, tmp_path, monkeypatch
+):
+    book = tmp_path / "lesson.ipynb"
+    cells = [{"cell_type": "code", "id": f"c{n}", "source": f"%%ds\n{n}?"} for n in range(2)]
+    book.write_text(json.dumps({"cells": cells}))
+    monkeypatch.setenv("JPY_SESSION_NAME", str(book))
+    server.queue(answer("A."), answer("B."))
+    run("%%ds\n0?")
+    run("%%ds\n1?")
+    assert "None is missing." in run("%deepseek rehearse")
+
+
 def test_rehearse_by_the_cells_own_ids_tells_what_changed(
     shell, run, server, tmp_path, monkeypatch
 ):

@@ -68,6 +68,8 @@ def test_a_bomb_is_not_unpacked_to_its_end():
         ("2, think=0", Pace(2.0, 0.0)),
         ("real", Pace(real=True)),
         ("real,think=8", Pace(1.0, 8.0, real=True)),
+        ("4,real", Pace(4.0, 4.0, real=True)),
+        (4.0, Pace(4.0, 4.0)),  # %config DeepSeek.pace = 4
     ],
 )
 def test_paces(said, pace):

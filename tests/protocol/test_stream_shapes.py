@@ -9,9 +9,9 @@ import json
 
 import pytest
 
-from deepseek_jupyter.protocol.deltas import ReasoningDelta, TextDelta
+from deepseek_jupyter.protocol.deltas import Fault, ReasoningDelta, TextDelta
 from deepseek_jupyter.protocol.messages import read_arguments
-from deepseek_jupyter.protocol.stream import CompletionStream, parse_json
+from deepseek_jupyter.protocol.stream import CompletionStream, error_of, parse_json
 from deepseek_jupyter.protocol.usage import Usage
 
 
@@ -102,6 +102,22 @@ CALLS = {
         ],
         TWO[:1],
     ),
+    "an id for each piece": (
+        calls(call(0, "x", "add", '{"a"'), call(0, "y", None, ":1}"), call(0, "z", None, "")),
+        TWO[:1],
+    ),
+    "name in pieces": (
+        calls(call(0, "x", "ad"), call(0, None, "d", ""), call(0, args=A1)),
+        TWO[:1],
+    ),
+    "name again before the arguments": (
+        calls(call(0, "x", "add", ""), call(0, "x", "add", A1)),
+        TWO[:1],
+    ),
+    "without the object around it": (
+        [{"tool_calls": [{"index": 0, "id": "x", "name": "add", "arguments": A1}]}],
+        TWO[:1],
+    ),
     "empty object first": (calls(call(0, "x", "add", "{}"), call(0, args=A1)), TWO[:1]),
     "empty object twice": (calls(call(0, "x", "now", "{}"), call(0, args="{}")), [("now", "{}")]),
     "empty object, then pieces": (
@@ -137,6 +153,13 @@ TEXTS = {
     "thinking": ([{"reasoning_content": "Hm"}, {"content": "Hi"}], "Hm", "Hi"),
     "the other name": ([{"reasoning": "Hm"}, {"content": "Hi"}], "Hm", "Hi"),
     "both names": ([{"reasoning": "Hm", "reasoning_content": "Hm"}, {"content": "Hi"}], "Hm", "Hi"),
+    "a third name": ([{"thinking": "Hm"}, {"content": "Hi"}], "Hm", "Hi"),
+    "a fourth name": ([{"reasoning_text": "Hm"}, {"content": "Hi"}], "Hm", "Hi"),
+    "blocks": (
+        [{"thinking_blocks": [{"type": "thinking", "thinking": "Hm"}]}, {"content": "Hi"}],
+        "Hm",
+        "Hi",
+    ),
     "details": ([{"reasoning_details": [{"text": "Hm"}]}, {"content": "Hi"}], "Hm", "Hi"),
     "nulls": ([{"content": None, "reasoning_content": ""}, {"content": "Hi"}], "", "Hi"),
     "parts": ([{"content": PARTS}], None, "Hi there"),
@@ -233,6 +256,11 @@ USAGES = {
     "true": ({"prompt_tokens": True, "completion_tokens": 7}, Usage(0, 7)),
     "details of odd types": ({**PLAIN, "prompt_tokens_details": [3]}, Usage(5, 7)),
     "cached as text": ({**PLAIN, "prompt_tokens_details": {"cached_tokens": "4"}}, Usage(5, 7, 4)),
+    "cached, without details": ({**PLAIN, "cached_tokens": 4}, Usage(5, 7, 4)),
+    "thinking, without details": (
+        {**PLAIN, "reasoning_tokens": 3},
+        Usage(5, 7, reasoning_tokens=3),
+    ),
     "input, output": ({"input_tokens": 5, "output_tokens": 7}, Usage(5, 7)),
     "huge": ({"prompt_tokens": 10**30, "completion_tokens": 7}, Usage(0, 7)),
     "words": ({"prompt_tokens": "five", "completion_tokens": 7}, Usage(0, 7)),
@@ -288,6 +316,41 @@ def test_usage(usage, counted, choices):
     said = read(stream_of(chunk({"content": "Hi"}), last, chunk({}, "stop")))
     assert said.usage == counted
     assert said.answer == ("Hi!" if choices else "Hi"), "odd counts take no text along"
+
+
+def test_usage_and_error_may_be_in_the_choice():
+    end = {"index": 0, "delta": {}, "usage": PLAIN, "error": {"message": "Gone", "code": 502}}
+    said = read(stream_of(chunk({"content": "Hi"}), {"choices": [end]}))
+    assert (said.answer, said.usage, said.fault) == ("Hi", Usage(5, 7), Fault("Gone", "502"))
+
+
+@pytest.mark.parametrize("null", ["null", "None", "", None])
+def test_null_as_a_word_ends_nothing(null):
+    said = read(stream_of(chunk({"content": "Hi"}, null), chunk({}, "length")))
+    assert said.finish_reason == "length"
+
+
+@pytest.mark.parametrize(
+    ("word", "meant"),
+    [("MAX_TOKENS", "length"), ("model_length", "length"), ("sensitive", "content_filter")],
+)
+def test_a_cut_in_another_makers_word(word, meant):
+    said = read(stream_of(chunk({"content": "Hi"}), chunk({}, word)))
+    assert (said.finish_reason, said.facts["native_finish_reason"]) == (meant, word)
+
+
+def test_what_a_relay_wraps():
+    wrapped = [{"code": 0, "msg": "ok", "data": chunk({"content": c})} for c in "Hi"]
+    said = read(stream_of(*wrapped, chunk({}, "stop")))
+    assert (said.answer, said.fault) == ("Hi", None)
+    assert error_of(wrapped[0]) is None
+    assert CompletionStream.whole(wrapped[0]).answer == "H"
+
+
+def test_events_without_a_blank_line_between_them():
+    lines = [f"data: {json.dumps(chunk({'content': c}))}\n" for c in "Hi"]
+    for size in (0, 1):
+        assert read("".join([*lines, "data: [DONE]\n"]).encode(), size).answer == "Hi"
 
 
 def test_what_was_shown_before_the_tag_stays_shown():

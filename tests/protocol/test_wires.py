@@ -156,6 +156,19 @@ class TestTheEnd:
     def test_stop_reasons_of_messages(self, reason, meant):
         assert read("messages", bytes_of("messages", "Hi.", finish=reason)).finish_reason == meant
 
+    def test_counts_of_messages_written_as_texts(self):
+        counts = {"input_tokens": "9", "cache_read_input_tokens": "4", "output_tokens": "5"}
+        end = {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": counts}
+        found = read("messages", named(end))
+        assert (found.usage, found.finish_reason) == (Usage(13, 5, 4), "stop")
+
+    def test_items_of_a_response_that_are_named_by_their_place(self):
+        events = responses_events("Four.", "Two and two.", CALLS)
+        bare = [{n: v for n, v in event.items() if n != "item_id"} for event in events]
+        assert bare != events
+        found = read("responses", *map(named, bare))
+        assert facts(found) == facts(read("responses", *map(named, events)))
+
     def test_an_incomplete_response_names_its_reason(self):
         said = bytes_of("responses", "Hi.", finish="content_filter")
         assert read("responses", said).finish_reason == "content_filter"
@@ -371,6 +384,11 @@ class TestSearches:
         item["action"] = {"type": "open_page", "url": "https://example.org/g"}
         found = read("responses", *map(named, responses_events("Hi.", before=[item])))
         assert found.searches == (Search("w", "", "https://example.org/g", (), "in_progress"),)
+
+    def test_a_search_of_several_words(self):
+        item = {"type": "web_search_call", "id": "w", "action": {"queries": ["giraffe", "sleep"]}}
+        found = read("responses", *map(named, responses_events("Hi.", before=[item])))
+        assert [s.query for s in found.searches] == ["giraffe; sleep"]
 
     def test_a_comment_on_the_way_is_a_paragraph_of_its_own(self):
         part = {"type": "output_text", "text": "I search.", "annotations": []}

@@ -8,12 +8,11 @@ import os
 import sys
 import threading
 import time
-from typing import ClassVar
 
 import pytest
 
 import deepseek_jupyter as ds
-from deepseek_jupyter.asking.ask import _places, aask
+from deepseek_jupyter.asking.ask import aask
 from deepseek_jupyter.asking.question import Question
 from deepseek_jupyter.conversation.journal import Journal
 from deepseek_jupyter.display.surfaces import Nowhere
@@ -30,29 +29,6 @@ async def test_several_at_once_take_no_longer_than_one(session, server):
     replies = await asyncio.gather(*[ds.aask(f"Q{n}", history=False) for n in range(4)])
     assert time.monotonic() - began < 3  # one after the other it would be 4
     assert sorted(r.text for r in replies) == ["A0", "A1", "A2", "A3"]
-
-
-async def test_of_many_at_once_two_to_a_place_are_prepared(session, server):
-    class Counted(Nowhere):
-        """Knows how many have begun and wait for their first word."""
-
-        waiting: ClassVar[set[Nowhere]] = set()
-        most = 0
-
-        def begin(self, record, stop):
-            self.waiting.add(self)
-            Counted.most = max(Counted.most, len(self.waiting))
-
-        def refresh(self, transcript, fresh, now):
-            if transcript.status == "answering":
-                self.waiting.discard(self)
-
-    session.config.concurrency = 2
-    server.queue(*[Reply(pause(0.05), answer("A").steps) for _ in range(12)])
-    asked = (aask(session, Question(f"Q{n}", history=False), Counted()) for n in range(12))
-    assert {reply.text for reply in await asyncio.gather(*asked)} == {"A"}
-    assert 2 < Counted.most <= 4
-    assert not _places
 
 
 async def test_an_answer_leaves_nothing_to_the_garbage_collector(session, server):

@@ -14,6 +14,7 @@ from functools import cache
 from pathlib import Path
 
 from deepseek_jupyter import errors
+from deepseek_jupyter.magics.commands import COMMANDS
 from deepseek_jupyter.words import Translator
 
 ROOT = Path(__file__).parents[2]
@@ -90,7 +91,6 @@ _FORMAT = re.compile(r"\{\w*(?::[^{}']*)?\}")  # of a text for str.format
 SENTENCE = re.compile(r"(?:[A-Z`{%]|--)[^\n]* [^\n]*[a-z}\d`)\]'][.!?…]|[A-Z][a-z]+ing…")
 ENGLISH = re.compile(r"(?<![-\w`/{.'“])[A-Za-z']+(?: [a-z']+){2,}")
 COMMAND = re.compile("`[^`]*`|(?:%?pip install|%deepseek|%config|deepseek-jupyter)[ -~]*")
-COMMAND = re.compile("`[^`]*`|(?:%?pip install|%deepseek|%config|deepseek-jupyter)[ -~]*")
 SHOWN = {"Report", "Notice", "Detail", "note", "tell", "Changes"}
 
 
@@ -148,6 +148,8 @@ def collected() -> dict[str, str]:
                 hidden
             ):
                 found.setdefault(text.strip(" "), place)
+    for command in COMMANDS.values():
+        found.setdefault(command.says, "magics/commands.py")
     for path in sorted(PACKAGE.rglob("*.toml")):
         place = path.relative_to(PACKAGE).as_posix()
         for text in re.findall('"([^"\n]*)"', path.read_text("utf-8")):

@@ -49,6 +49,7 @@ class CountingServer:
         self.messages: list[list[dict[str, Any]]] = []
         self.now = self.peak = self.accepted = self.rejected = self.answered = self.number = 0
         self.connections = 0
+        self.retry_after = 0.0  # seconds that a refusal asks to wait
         self.keys = set[str]()
         self.billed: list[dict[str, int]] = []
         self.last: dict[str, Any] = {}
@@ -105,9 +106,11 @@ class CountingServer:
                 else:
                     status, reply = await self._reply(json.loads(raw))
                 text = json.dumps(reply).encode()
+                wait = b"retry-after: %g\r\n" % self.retry_after if self.retry_after else b""
                 writer.write(
-                    b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n"
-                    % (status, len(text))
+                    b"HTTP/1.1 %d X\r\ncontent-type: application/json\r\n" % status
+                    + wait
+                    + b"content-length: %d\r\n\r\n" % len(text)
                     + text
                 )
                 await writer.drain()

@@ -8,8 +8,15 @@ import zipfile
 from collections.abc import Sequence
 
 
-def pdf(*pages: Sequence[str], scanned: Sequence[int] = (), encrypted: bool = False) -> bytes:
-    """A page for each list of lines; those that are `scanned`, from 0, have a picture in place."""
+def pdf(
+    *pages: Sequence[str],
+    scanned: Sequence[int] = (),
+    encrypted: bool = False,
+    numbered: bool = False,
+) -> bytes:
+    """A page for each list of lines; those that are `scanned`, from 0, have a picture in place,
+    or, where they are `numbered`, over it.
+    """
     objects = [
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"",
@@ -23,6 +30,7 @@ def pdf(*pages: Sequence[str], scanned: Sequence[int] = (), encrypted: bool = Fa
         said = "".join(f"({line}) Tj T* " for line in lines)
         drawn = f"BT /F 10 Tf 12 TL 40 800 Td {said} ET"
         content = "q 500 0 0 700 40 40 cm /I Do Q" if number in scanned else drawn
+        content += drawn if numbered else ""
         raw = content.encode("latin-1")
         objects.append(b"<</Length %d>>\nstream\n%s\nendstream" % (len(raw), raw))
         page = "<</Type/Page/Parent 2 0 R/MediaBox[0 0 595 842]/Contents %d 0 R/Resources"

@@ -91,8 +91,7 @@ class Asker:
             joined = "df a JOIN df b ON a.name = b.name"
             parts = [f"SELECT * FROM df WHERE {self.condition()}" for _ in range(2)]
             choices = [("", "df"), ("", "df"), ("", view), ("", limited), ("a.", joined)]
-            choices += [("", f"({' UNION ALL '.join(parts)}) v"), ("", "df, unnest([0, 1]) u(k)")]
-            choices += [("", "df JOIN unnest([0, 1]) u(k) ON h = k"), ("", "df TABLESAMPLE 60%")]
+            choices += [("", f"({' UNION ALL '.join(parts)}) v")]
             return self.random.choice([*choices, ("a.", "df a JOIN df b ON a.h = b.h")])
         return self.random.choice(
             [("", "df")] * 6

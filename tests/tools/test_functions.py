@@ -227,7 +227,7 @@ def unknown(a: Missing): ...  # noqa: F821
     [
         (star, r"star takes \*names"),
         (stars, r"stars takes \*\*options"),
-        (slash, "slash takes a by position only"),
+        (slash, "slash takes a, which"),
         (frame, "frame cannot be described"),
         (unknown, "hints of unknown cannot be read"),
         (lambda a: a, "lambda"),

@@ -45,6 +45,14 @@ def test_a_bad_call_comes_with_what_the_model_is_told(call, said):
     assert said in planned.problem
 
 
+def test_deep_calls_raise_at_no_depth():
+    for depth in range(100, 1_000, 50):
+        deep = f'{{"a": {"[" * depth}1{"]" * depth}}}'
+        (planned,) = plan([replace(CALL, arguments=deep)], ADD)
+        assert planned.problem
+        assert written_call(deep, ["add"]) == ""
+
+
 def test_a_call_without_arguments_may_leave_them_out():
     def now() -> str:
         """The time."""

@@ -16,11 +16,11 @@ pd = pytest.importorskip("pandas", reason="pandas has no wheel for this Python")
 pl = pytest.importorskip("polars", reason="polars has no wheel for this Python")
 
 from deepseek_jupyter.context.attach import attach  # noqa: E402
-from deepseek_jupyter.errors import QueryError, ToolError  # noqa: E402
+from deepseek_jupyter.errors import ConfigurationError, QueryError, ToolError  # noqa: E402
 from deepseek_jupyter.privacy.levels import parse_spec  # noqa: E402
 from deepseek_jupyter.privacy.redaction import Redactor  # noqa: E402
 from deepseek_jupyter.tools import sql  # noqa: E402
-from deepseek_jupyter.tools.arrow import frame_like  # noqa: E402
+from deepseek_jupyter.tools.arrow import frame_like, frame_of  # noqa: E402
 from deepseek_jupyter.tools.sql import QueryResult, sql_tool, told  # noqa: E402
 
 
@@ -434,6 +434,15 @@ class TestKeeping:
         kind = {"polars lazy": pl.DataFrame, "duckdb": pa.Table}
         assert isinstance(kept, kind.get(name, type(of_library(name))))
         assert [int(str(value)) for value in kept["s"]] == [1, 2**40]
+
+    def test_a_library_that_is_not_there_is_named_with_those_that_could_be(self, monkeypatch):
+        with pytest.raises(
+            ConfigurationError, match=r"cudf is not installed\.\npandas, polars and"
+        ):
+            frame_of([{"s": 1}], "cudf")
+        monkeypatch.setattr("deepseek_jupyter.tools.arrow.BACKENDS", ("cudf",))
+        with pytest.raises(ConfigurationError, match="A library for frames is not installed"):
+            frame_of([{"s": 1}])
 
     def test_sums_of_whole_numbers_are_whole_numbers(self):
         assert frame_like(pd.DataFrame(), self.TABLE)["s"].dtype == "int64"

@@ -18,6 +18,13 @@ WCODE = "https://wcode.net/api/gpt/v1"
 GATE = "https://gate.example/x/v1"
 
 FORMS = {
+    "POST https://api.cometapi.com/v1/chat/completions": "https://api.cometapi.com/v1",
+    "“https://api.cometapi.com/v1”。": "https://api.cometapi.com/v1",
+    "(HTTPS://API.CometAPI.com/V1)": "https://api.cometapi.com/v1",
+    "https://api.cometapi.com//v1/chat/completions#curl": "https://api.cometapi.com/v1",
+    "[::1]:8000/v1": "http://[::1]:8000/v1",
+    "gpu-box:8000/v1": "http://gpu-box:8000/v1",
+    "192.168.1.5:8000/v1": "http://192.168.1.5:8000/v1",
     # CometAPI's guides and its model page
     "https://api.cometapi.com": COMET,
     "https://api.cometapi.com/": COMET,

@@ -102,7 +102,13 @@ BODIES = {
     "relay 400 busy": (400, {"error": {"message": "系统繁忙"}}, BUSY),
     "relay 400 rate": (400, flat(1, "请求过于频繁,请稍后再试"), RATE),
     "relay string in string": (500, nested(json.dumps(nested("x", "model_not_found"))), MODEL),
+    "new-api price": (400, nested("模型 x 倍率或价格未配置"), MODEL),
+    "one-api model gone": (400, nested("该模型已下线"), MODEL),
+    "one-api long": (400, nested("输入内容过长,超出模型最大上下文长度"), LONG),
+    "key at a 403": (403, nested("Invalid API key"), KEY),
     # OpenRouter
+    "openrouter key limit": (403, nested("Key limit exceeded (total limit).", 403), BALANCE),
+    "openrouter tools": (404, nested("No endpoints found that support tool use.", 404), MODEL),
     "openrouter upstream in a 200": (200, nested("Provider returned error", 502), SERVER),
     "openrouter raw": (
         200,
@@ -134,6 +140,13 @@ BODIES = {
     "siliconflow busy in a 200": (200, flat(50505, "Please try again later."), BUSY),
     "siliconflow limit": (429, flat(50603, "System is too busy now."), RATE),
     "siliconflow parameter": (400, flat(20015, "The parameter is invalid."), BAD),
+    "siliconflow paid": (403, flat(30011, "Paid balance is required for these models"), BALANCE),
+    "siliconflow disabled": (403, flat(30003, "Model disabled."), MODEL),
+    "siliconflow long": (
+        400,
+        flat(20015, "prompt_tokens must be less than max_seq_len (9)."),
+        LONG,
+    ),
     "siliconflow key": (401, '"Invalid token"', KEY),
     # self-hosted
     "vllm flat": (400, {"object": "error", "message": "bad", "type": "BadRequestError"}, BAD),
@@ -146,7 +159,66 @@ BODIES = {
     "llama.cpp key": (401, nested("Invalid API Key", 401, "authentication_error"), KEY),
     "ollama model": (404, nested('model "x" not found, try pulling it first'), MODEL),
     "ollama native": (404, {"error": "model 'x' not found"}, MODEL),
+    "vllm longer": (
+        400,
+        nested("The decoder prompt is longer than the maximum model length"),
+        LONG,
+    ),
+    "sglang longer": (
+        400,
+        nested("The input (9 tokens) is longer than the model's context length"),
+        LONG,
+    ),
+    "llama.cpp router": (400, nested("model 'x' not found", 400), MODEL),
+    "llama.cpp cannot": (501, nested("This server does not support embeddings.", 501), BAD),
+    "lm studio context": (400, {"error": "It is loaded with context length of only 4096"}, LONG),
+    "lm studio path": (200, {"error": "Unexpected endpoint or method. (POST /chat)"}, NOWHERE),
+    # LiteLLM, which wraps the names of its own classes round everything
+    "litellm provider": (
+        400,
+        nested("LLM Provider NOT provided. You passed model=x", "400"),
+        MODEL,
+    ),
+    "litellm budget": (400, nested("Over: 10.0 of 5.0", type="budget_exceeded"), BALANCE),
+    "litellm balance": (
+        429,
+        nested("litellm.RateLimitError: Insufficient Balance", "429"),
+        BALANCE,
+    ),
+    "litellm key": (401, nested("key not allowed to access model. Tried to access b"), DENIED),
+    "litellm context": (400, nested("litellm.ContextWindowExceededError: too much"), LONG),
     # other clouds
+    "azure large": (413, nested("Request body too large", "tokens_limit_reached"), LONG),
+    "bedrock id": (400, {"message": "The provided model identifier is invalid."}, MODEL),
+    "bedrock profile": (400, {"message": "Invocation of model ID x isn't supported."}, MODEL),
+    "bedrock token": (403, {"message": "The security token in the request is expired"}, KEY),
+    "groq gone": (400, nested("The model `x` has been decommissioned."), MODEL),
+    "nvidia": (404, {"title": "No", "detail": "Function 'x': Not found for account 'y'"}, MODEL),
+    "fireworks": (412, nested("The account has reached its monthly spending limit."), BALANCE),
+    "cloudflare allocation": (
+        429,
+        {"errors": [{"message": "you have used up your share"}]},
+        BALANCE,
+    ),
+    "moonshot long": (400, nested("Your request exceeded model token limit: 131072"), LONG),
+    "anthropic model": (404, {"type": "error", "error": {"message": "model: x-1"}}, MODEL),
+    "alibaba free tier": (
+        403,
+        flat("AllocationQuota", "The free tier has been exhausted."),
+        BALANCE,
+    ),
+    "alibaba allocation": (429, flat("Throttling.AllocationQuota", "Quota exceeded."), RATE),
+    "alibaba range": (400, nested("Range of input length should be [1, 129024]"), LONG),
+    "alibaba output range": (400, nested("Range of max_tokens should be [1, 8192]"), BAD),
+    "tencent pack": (400, {"Response": {"Error": {"Message": "资源包余量已用尽"}}}, BALANCE),
+    "baidu token": (200, {"error_code": 110, "error_msg": "Access token invalid"}, KEY),
+    "baidu daily": (200, {"error_code": 17, "error_msg": "daily request limit reached"}, RATE),
+    "minimax": (
+        200,
+        {"base_resp": {"status_code": 1008, "status_msg": "insufficient balance"}},
+        None,
+    ),
+    "no words but msg": (200, {"code": 401, "msg": "未登录"}, KEY),
     "azure deployment": (
         404,
         nested("The API deployment is not there", "DeploymentNotFound"),
@@ -176,6 +248,10 @@ BODIES = {
         nested("The endpoint is closed", "InvalidEndpointOrModel.NotFound"),
         MODEL,
     ),
+    "volcengine not open": (404, nested("Please activate it.", "ModelNotOpen"), MODEL),
+    "volcengine trial": (429, nested("It has exhausted its free quota.", "QuotaExceeded"), BALANCE),
+    "volcengine risk": (400, nested("Not shown.", "OutputTextSensitiveContentDetected"), RISK),
+    "volcengine long": (400, nested("Input length 9 exceeds the maximum length 8"), LONG),
     "volcengine overdue": (403, nested("Overdue", "AccountOverdueError"), BALANCE),
     "volcengine busy": (429, nested("Overloaded", "ServerOverloaded"), RATE),
     "anthropic busy": (529, {"type": "error", "error": {"type": "overloaded_error"}}, BUSY),
@@ -195,6 +271,7 @@ BODIES = {
         DENIED,
     ),
     # proxies, and nothing in particular
+    "nginx large": (413, "<html><title>413 Request Entity Too Large</title></html>", BAD),
     "nginx page": (404, "<html><title>404 Not Found</title></html>", NOWHERE),
     "proxy login": (200, "<!doctype html><title>Sign in</title>", NOWHERE),
     "gateway page": (502, "<html><head><title>502 Bad Gateway</title>", SERVER),
@@ -288,6 +365,21 @@ def test_http_200_changes_nothing(server, body, kind, streamed):
     outcome = ask(exchange_with(provider_at(server, "openrouter"), stream=streamed))
     assert type(outcome.error) is kind
     assert outcome.error.status is None
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ({"Response": {"Error": {"Code": "x", "Message": "余额不足"}}}, BALANCE),
+        ({"base_resp": {"status_code": 1002, "status_msg": "rate limit"}}, RATE),
+        ({"status": "ok", "message": "Welcome to this API."}, errors.InvalidResponseError),
+    ],
+)
+def test_json_that_holds_no_answer_is_read_for_what_it_says(server, body, kind):
+    server.queue(plain(body))
+    outcome = ask(exchange_with(provider_at(server, "vllm"), stream=False))
+    assert type(outcome.error) is kind
+    assert any(words in outcome.error.what for words in ("余额不足", "rate limit", "Welcome"))
 
 
 def test_a_model_that_is_not_there_is_asked_for_once(server, client):

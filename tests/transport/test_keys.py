@@ -8,6 +8,8 @@ import pickle
 import stat
 import sys
 import types
+from base64 import b64encode, urlsafe_b64encode
+from urllib.parse import quote
 
 import pytest
 
@@ -213,6 +215,15 @@ class TestScrub:
 
     def test_a_key_of_no_known_shape_goes_when_it_is_ours(self):
         assert "plainword99" not in scrub("key plainword99", Secret("plainword99"))
+
+    @pytest.mark.parametrize("key", [KEY, "my/odd+key=&<1>MARKMARK", "plain~~~???>>>word99"])
+    def test_encoded_keys_go(self, key):
+        for form in (
+            b64encode(key.encode()).decode(), b64encode(f"user:{key}".encode()).decode(),
+            urlsafe_b64encode(f"a:{key}:b".encode()).decode(), key.encode().hex().upper(),
+            quote(quote(key, safe=""), safe=""), "\U000e0041".join(key),
+        ):  # fmt: skip
+            assert scrub(f"Basic {form}, is wrong", Secret(key)) == "Basic ••••, is wrong"
 
     def test_ordinary_words_stay(self):
         text = "Ask for the task: risk-free sk-ip of hf."

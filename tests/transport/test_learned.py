@@ -64,7 +64,7 @@ class TestOnce:
         for _ in range(2):
             reply = ask(history=False)
             assert (reply.reasoning.strip(), reply.text) == ("Hm", "Fine.")
-        assert learned.lessons()[0][2] == "answers begin with thinking yes"
+        assert learned.lessons()[0][2] == "answers begin with thinking: yes"
 
     @pytest.mark.parametrize(
         "message",
@@ -85,7 +85,7 @@ class TestOnce:
         assert len(server.requests) == 3
         assert "seed" not in body(server)
         assert body(server)["temperature"] == 0.5
-        assert learned.lessons()[0][2] == "refuses seed"
+        assert learned.lessons()[0][2] == "refuses: seed"
 
     @pytest.mark.parametrize(
         ("message", "how"),
@@ -126,7 +126,7 @@ class TestForgetting:
         ((mark, subject, found),) = _hosts(session)
         assert (mark, subject) == ("note", "learned")
         assert "deepseek-flash at http://127.0.0.1" in found
-        assert "usage is asked for no" in found
+        assert "usage is asked for: no" in found
 
     def test_by_command(self, taught, session, server):
         assert forget().title.startswith("Models forgotten: 1.")

@@ -228,7 +228,7 @@ export class TokenView {
     });
     const notes = [
       token.others.length ? '' : this._trans.__('No alternatives were asked for.'),
-      which ? this._trans.__('Only tokens of the answer can be gone on from.') : ''
+      which ? this._trans.__('Only tokens of the answer can be continued from.') : ''
     ].filter(Boolean);
     this._menu.replaceChildren(...rows, ...notes.map(note => make('p', 'token-none', note)));
     this._menu.hidden = false;
