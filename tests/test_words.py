@@ -12,8 +12,7 @@ import pytest
 
 from deepseek_jupyter import config, words
 from deepseek_jupyter.display import report
-from deepseek_jupyter.display.progress import Progress
-from deepseek_jupyter.display.report import Report, tell
+from deepseek_jupyter.display.report import Progress, Report, tell
 from deepseek_jupyter.errors import DeepSeekError, Interrupted, TruncatedError
 from deepseek_jupyter.words import Translator
 

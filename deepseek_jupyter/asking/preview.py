@@ -123,7 +123,7 @@ def preview(session: Session, question: Question) -> Preview:
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. It would go to {prepared.provider.title}, {prepared.request.model}."
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
-    reports = [*rules, *_shortened(prepared.turn), _gauge(session, prepared, price)]
+    reports = [*rules, *_shortened(prepared.turn), _room(session, prepared)]
     reports.append(_tokens(prepared.turn, price))
     reports += _data(prepared.turn)
     reports += _masked(prepared.request.messages)
@@ -149,7 +149,12 @@ def gauge(session: Session, question: Question) -> str:
     """
     prepared = prepare(session, place(session, replace(question, dry_run=True)))
     price = session.price(prepared.provider, prepared.request.model)
-    found = _gauge(session, prepared, price).title
+    total, cached = _total(prepared.turn), _cached(session, prepared)
+    context = prepared.provider.facts(prepared.request.model).context
+    words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
+    if price is not None:
+        words.append(f"about {money(_cost(total, price, cached), price.currency)}")
+    found = ", ".join([*words, f"{cached:,} cached"])
     return f"{found}\n{search_notice(price)}" if question.web else found
 
 
@@ -170,15 +175,13 @@ def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
     return join_url(base, WIRES[provider.wire].path), next(iter(keyed), ""), provider.wire
 
 
-def _gauge(session: Session, prepared: Prepared, price: Price | None) -> Report:
-    """How full the context is, what that costs, and what of it may be in the cache."""
-    total = _total(prepared.turn)
-    cached = _cached(session, prepared)
+def _room(session: Session, prepared: Prepared) -> Report:
+    """What of the tokens may be in the cache, and how many the context takes."""
     context = prepared.provider.facts(prepared.request.model).context
-    words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
-    if price is not None:
-        words.append(f"about {money(_cost(total, price, cached), price.currency)}")
-    return Report(", ".join([*words, f"{cached:,} cached"]))
+    cached = _cached(session, prepared)
+    if not context:
+        return Report(f"{cached:,} cached")
+    return Report(f"{cached:,} cached; the context takes {context:,} tokens")
 
 
 def _cached(session: Session, prepared: Prepared) -> int:

@@ -5,7 +5,6 @@
 * `render`: a record's mimebundle, its footer, and the code in an answer.
 * `terminal`: an answer's text, styled for a terminal.
 * `pages`: the pages and panels that listen, and what they may ask.
-* `report`: tables, drawings and changes that line commands show.
-* `progress`: a progress bar.
+* `report`: tables, drawings, changes and progress that line commands show.
 * `frontend`: the running IPython.
 """

@@ -1,6 +1,6 @@
 """Tool calls and typed lists as they are shown: a line that says what came of it, code, a table.
 
-The TypeScript twin is ``labextension/src/card/tools.ts``.
+The TypeScript twin is ``labextension/src/card/steps.ts``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What line commands show: small tables, drawings, and changes to cells before they are accepted.
+"""What line commands show: tables, drawings, changes to cells before they are accepted, progress.
 
 Nothing in them is hidden or acts: hosts' and models' own words may be part of them.
 """
@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import html
 import re
+import sys
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -15,7 +17,7 @@ from unicodedata import east_asian_width
 from deepseek_jupyter.sanitizer.text import plain
 from deepseek_jupyter.words import keep, said
 
-from .frontend import publish, reads_plain_text
+from .frontend import Output, has_frontend, publish, reads_plain_text
 
 _CELL = "vertical-align:top;padding:.15em 1em .15em 0"
 _NUMBER = re.compile(r"[~$¥€]?[\d,.]*\d[\d,.]*(?: (?:%|ms|s|tokens?))?|")
@@ -24,6 +26,8 @@ _COLOURS = {
     "-": "var(--jp-error-color1, #c5221f)",
     "@": "var(--jp-ui-font-color2, #777)",
 }
+_INTERVAL = 0.2  # seconds between updates of a progress bar
+_WIDTH = 30  # its characters in a terminal
 INERT = "mathjax_ignore tex2jax_ignore"
 
 
@@ -96,9 +100,9 @@ class Report(_Shown):
         """As a page shows it; with `fold` the title is the line of a closed fold."""
         shown, numbers = self.said(), self._numbers()
         title = inert(shown.title)
-        parts = [f"<p><b>{title}</b></p>"] if title and not fold else []
+        parts = [f'<p style="margin:.6em 0 .2em"><b>{title}</b></p>'] if title and not fold else []
         if self.rows:
-            parts.append('<table style="margin:0">')
+            parts.append('<table style="margin:0 0 .4em">')
             if self.heads:
                 parts.append(_row(shown.heads, "th", numbers))
             parts += [_row(row, "td", numbers) for row in shown.rows]
@@ -169,6 +173,42 @@ class Changes(_Shown):
         ]
         remark = inert(said(self.remark)).replace("\n", "<br>")
         return f'<div class="{INERT}">{"".join(parts)}<p>{remark}</p></div>'
+
+
+class Progress:
+    """A bar; call it with bytes done, bytes in all (0 if unknown) and what is being done."""
+
+    def __init__(self) -> None:
+        self._output = Output()
+        self._begun = False
+        self._last = 0.0
+        self._phase = ""
+
+    def __call__(self, done: int, total: int, phase: str) -> None:
+        """Show it, at most five times a second and at every change of phase."""
+        now = time.monotonic()
+        if phase == self._phase and now - self._last < _INTERVAL and done < total:
+            return
+        self._last = now
+        changed, self._phase = phase != self._phase, phase
+        text = f"{phase} {done / 1e6:,.0f} of {total / 1e6:,.0f} MB" if total else phase
+        shown = said(text)
+        if has_frontend():
+            bar = f'<progress value="{done}" max="{total}"></progress> ' if total else ""
+            bundle = {"text/html": f"<div>{bar}{inert(shown)}</div>", "text/plain": text}
+            self._output.show(bundle)
+            self._begun = True
+        elif sys.stderr.isatty():
+            filled = _WIDTH * done // total if total else 0
+            bar = f"[{'█' * filled}{' ' * (_WIDTH - filled)}] " if total else ""
+            print(f"\r\x1b[2K{bar}{shown}", end="", file=sys.stderr, flush=True)
+            self._begun = True
+        elif changed:
+            print(shown, file=sys.stderr)
+
+    def close(self) -> None:
+        if self._begun and not has_frontend():
+            print(file=sys.stderr)
 
 
 def for_reader(text: str, shown: str) -> str:

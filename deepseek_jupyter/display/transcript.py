@@ -59,28 +59,22 @@ class Transcript:
     def apply(self, *events: Event, now: float) -> None:
         """Take events in. `now` is on the clock that gave `began`."""
         for event in events:
-            if type(event) is TextDelta and self.status == "answering":  # nearly always
+            if isinstance(event, TextDelta):
+                if self.status != "answering":
+                    self._enter("answering", now)
                 self._fresh_answer.append(event.text)
-            else:
-                self._apply(event, now)
-
-    def _apply(self, event: Event, now: float) -> None:
-        if isinstance(event, TextDelta):
-            if self.status != "answering":
-                self._enter("answering", now)
-            self._fresh_answer.append(event.text)
-        elif isinstance(event, ReasoningDelta):
-            if self.status == "waiting":
-                self._enter("thinking", now)
-            self._fresh_reasoning.append(event.text)
-        elif isinstance(event, ToolCallDelta | Finish | Fault):
-            self._first_token(now)
-        elif isinstance(event, Usage):
-            self.usage = event
-        elif isinstance(event, Notice):
-            self.note(event.text)
-        elif isinstance(event, Retry):
-            self.waiting = {"reason": "retry", **asdict(event)}
+            elif isinstance(event, ReasoningDelta):
+                if self.status == "waiting":
+                    self._enter("thinking", now)
+                self._fresh_reasoning.append(event.text)
+            elif isinstance(event, ToolCallDelta | Finish | Fault):
+                self._first_token(now)
+            elif isinstance(event, Usage):
+                self.usage = event
+            elif isinstance(event, Notice):
+                self.note(event.text)
+            elif isinstance(event, Retry):
+                self.waiting = {"reason": "retry", **asdict(event)}
 
     def note(self, text: str) -> None:
         """Keep a sentence for the user, as a notice or a detail."""

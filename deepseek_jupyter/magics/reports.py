@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from deepseek_jupyter._version import __version__
-from deepseek_jupyter.display.report import Report
+from deepseek_jupyter.display.report import Progress, Report
 from deepseek_jupyter.errors import DeepSeekError, LocalModelError, MissingKeyError, counted
 from deepseek_jupyter.privacy.rules import file_in_words
 from deepseek_jupyter.session.accounts import in_words, session_totals
@@ -175,7 +175,6 @@ def _lacking(model_id: str) -> str:
 def _install(model: str | None) -> Report:
     """Say size and licence, then install."""
     from deepseek_jupyter import local
-    from deepseek_jupyter.display.progress import Progress
 
     progress = Progress()
     path = Path(model).expanduser() if model and model not in local.MODELS else None

@@ -10,9 +10,9 @@ committed and sent around:
 * but for the long texts both are JSON in a text, for a notebook file has a line with its indent for
   each value; so a diff of an equal answer is the one line of `run`;
 * the answer is a field, unless the output's ``text/plain`` is the answer to the letter (a
-  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``. Of its
-  paragraphs those that ``text/markdown`` has to the letter are not written again: then `more` has
-  the answer as a list of texts and, for those, of their numbers in the Markdown.
+  short one, or a console's); a file spends ten bytes more on each line of a ``text/plain``. Lines
+  that ``text/markdown`` has too are not written again: then `more` has the answer as `lines`, a
+  list of texts and of ranges of the Markdown's lines, read without our elements and entities.
 
 ``text/markdown`` is the one rendering. Of all types it alone suits every other reader: JupyterLab,
 VS Code, GitHub and nbconvert show it, LaTeX takes no HTML, and a page of schema 1 falls back to it.
@@ -21,6 +21,8 @@ VS Code, GitHub and nbconvert show it, LaTeX takes no HTML, and a page of schema
 from __future__ import annotations
 
 import json
+import re
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +33,13 @@ SCHEMA = 3
 _METADATA = "deepseek"  # of an output, where `run` is
 
 _GAP = "\n\n"
+# What `sanitizer.markdown` writes for characters and code, which stands for the code itself.
+_CODE = re.compile(
+    r'^( *)<pre[^>]*><code(?: class="language-([^"]+)")?>(.*)</code></pre>', re.MULTILINE
+)
+_TAG = re.compile("<(/?code|/?span)>")
+_ENTITY = re.compile("&(?:#([0-9]{1,3})|(amp|lt|gt));")
+_NAMED = {"amp": "&", "lt": "<", "gt": ">"}
 _TEXTS = ("prompt", "reasoning", "answer")
 _RUN = (
     *("id", "parent", "conversation", "cell_id", "created", "branch", "request_hash", "replayed"),
@@ -56,10 +65,9 @@ def packed(record: Mapping[str, Any], text: str, markdown: str = "") -> dict[str
         if name not in ("schema", *_TEXTS, *_RUN)
         if (value != usual[name] if name in usual else value)
     }
-    places = {part: at for at, part in enumerate(markdown.split(_GAP)) if part}
-    parts = [places.get(part, part) for part in record["answer"].split(_GAP)]
-    if content.get("answer") and any(isinstance(part, int) for part in parts):
-        more["answer"] = parts
+    lines = _ranges(record["answer"], _as_written(markdown))
+    if content.get("answer") and any(isinstance(part, list) for part in lines):
+        more["lines"] = lines
         del content["answer"]
     run = {name: record[name] for name in _RUN if record.get(name)}
     if took := {r["id"]: r["seconds"] for r in _results(record) if "seconds" in r}:
@@ -103,9 +111,12 @@ def unpacked(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None)
     except (KeyError, TypeError, ValueError, RecursionError):
         return None
     text = _joined(data.get("text/plain"))
-    if isinstance(parts := more.get("answer"), list):
-        shown = str(_joined(data.get("text/markdown"))).split(_GAP)
-        known = {str(at): part for at, part in enumerate(shown)}
+    markdown = str(_joined(data.get("text/markdown")))
+    if isinstance(parts := more.pop("lines", None), list):
+        shown = _as_written(markdown)
+        more["answer"] = "\n".join(p if isinstance(p, str) else _cut(shown, p) for p in parts)
+    elif isinstance(parts := more.get("answer"), list):  # of paragraphs, as they were saved once
+        known = {str(at): part for at, part in enumerate(markdown.split(_GAP))}
         more["answer"] = _GAP.join(
             p if isinstance(p, str) else known.get(str(p), "") for p in parts
         )
@@ -115,6 +126,46 @@ def unpacked(data: Mapping[str, Any], metadata: Mapping[str, Any] | None = None)
             result["seconds"] = seconds
     usual = {**_USUAL, "served_model": more.get("model"), "prompt": "", "answer": text}
     return {**usual, **content, **more, **run, "schema": 1}
+
+
+def _as_written(markdown: str) -> list[str]:
+    """The lines of our `markdown` as an answer has them: fences, ticks and characters."""
+
+    def fence(match: re.Match[str]) -> str:
+        indent, language, code = match.groups("")
+        return f"{indent}```{language}&#10;{code}&#10;```".replace("&#10;", f"\n{indent}")
+
+    text = _TAG.sub(lambda m: "`" if "code" in m[1] else "", _CODE.sub(fence, markdown))
+    return _ENTITY.sub(lambda m: chr(int(m[1])) if m[1] else _NAMED[m[2]], text).split("\n")
+
+
+def _ranges(answer: str, shown: list[str]) -> list[str | list[int]]:
+    """`answer` as texts and, in order, ranges of the lines that are `shown`."""
+    places = defaultdict[str, list[int]](list)
+    for at in reversed(range(len(shown))):
+        places[shown[at]].append(at)
+    parts: list[str | list[int]] = []
+    stop = 0
+    for line in answer.split("\n"):
+        last, later = parts[-1] if parts else None, places[line] if line else []
+        while later and later[-1] < stop:
+            later.pop()
+        if isinstance(last, list) and shown[stop : stop + 1] == [line]:
+            last[1] = stop = stop + 1
+        elif later:
+            stop = later[-1] + 1
+            parts.append([stop - 1, stop])
+        elif isinstance(last, str):
+            parts[-1] = f"{last}\n{line}"
+        else:
+            parts.append(line)
+    return parts
+
+
+def _cut(lines: list[str], place: object) -> str:
+    """The lines of a range, which may come from anyone."""
+    right = isinstance(place, list) and len(place) == 2 and all(type(at) is int for at in place)
+    return "\n".join(lines[max(0, place[0]) : max(0, place[1])]) if right else ""  # type: ignore[index]
 
 
 def _joined(text: object) -> Any:

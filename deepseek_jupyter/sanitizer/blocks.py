@@ -19,11 +19,7 @@ _ITEM = re.compile(r" {0,3}(?:[-+*]|\d{1,9}[.)])(?:[ \t]|\Z)")
 
 @dataclass(slots=True)
 class Source:
-    """One top-level block's lines, and what is known of it without parsing.
-
-    `items` are the lines of the first column where a list's item begins: a reader who cannot wait
-    for the end of a long list may cut there.
-    """
+    """One top-level block's lines, and what is known of it without parsing."""
 
     lines: list[str] = field(default_factory=list)
     fence: str = ""
@@ -31,7 +27,6 @@ class Source:
     info: str = ""
     closed: bool = False
     is_list: bool = False
-    items: list[int] = field(default_factory=list)
 
     def text(self) -> str:
         """The source as it was written."""
@@ -127,8 +122,6 @@ class Splitter:
                 block = self.open
         if item:
             block.is_list = True
-            if first != " ":
-                block.items.append(len(block.lines))
         self._blank = False
         block.lines.append(line)
 

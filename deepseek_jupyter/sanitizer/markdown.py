@@ -73,7 +73,7 @@ def code_mark(code: str, info: str = "") -> str:
     if not _ACTIVE.search(code):
         return f"```{name}\n{code.rstrip(chr(10))}\n```"
     kind = f' class="language-{name}"' if name else ""
-    return f"<pre><code{kind}>{mark_code(code)}</code></pre>"
+    return f"<pre><code{kind}>{mark_code(code.rstrip(chr(10)))}</code></pre>"
 
 
 def framed_mark(code: str, info: str = "") -> str:

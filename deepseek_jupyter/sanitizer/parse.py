@@ -1,8 +1,6 @@
 """One block of Markdown parsed, or shown as it was written if parsing it would cost too much.
 
-The tokenizer is markdown-it with our math rules. It is spared text whose meaning is plain: prose
-without a special character needs no parser at all, and text in which no inline rule may begin needs
-no inline rules.
+The tokenizer is markdown-it with our math rules.
 """
 
 from __future__ import annotations
@@ -18,7 +16,6 @@ from .text import safe_url
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
-    from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
 
@@ -30,10 +27,6 @@ _MOST_BRACKETS = 2000
 _MOST_CELLS = 200  # of one row
 _MOST_MISSING = 5000  # cells that the parser would add to short rows
 
-# Lines that cannot open anything, of characters that mean nothing: half of all blocks.
-_PROSE = re.compile(
-    r"(?:(?!\d{1,9}[.)])[^\s\-+=#:%\\`*_\[\]<>&$~|@][^\\`*_\[\]<>&$~|@\n]*+(?:\n|\Z))+"
-)
 # Where an inline rule in use may begin; at all other characters each would be tried in vain.
 _SPECIAL = re.compile(r"[\n\\`~*_\[\]!<&$]")
 _BOXES = {"[ ] ": "\u2610 ", "[x] ": "\u2611 ", "[X] ": "\u2611 "}  # of a list of tasks
@@ -57,9 +50,6 @@ class Block:
         text = self.source.strip("\n")
         if not text:
             self.html = self.markdown = ""
-        elif _PROSE.fullmatch(text) and "://" not in text and " \n" not in text:
-            self.markdown = text.rstrip()
-            self.html = f"<p>{self.markdown}</p>\n"
         elif _too_much(text) or (tokens := _tokens(text, {"references": references})) is None:
             self.html, self.markdown = plain_html(text), code_mark(text)
         else:
@@ -93,20 +83,6 @@ def _tokens(text: str, env: dict[str, Any]) -> list[Token] | None:
     return None if deepest >= MAX_NESTING - 2 else tokens
 
 
-def _inlines(state: StateCore) -> None:
-    """Replaces the parser's rule "inline": plain text becomes one token without its rules."""
-    from markdown_it.token import Token
-
-    for token in state.tokens:
-        if token.type != "inline":
-            continue
-        if token.content and not _SPECIAL.search(token.content):
-            token.children = [Token("text", "", 0, content=token.content)]
-        else:
-            token.children = []
-            state.md.inline.parse(token.content, state.md, state.env, token.children)
-
-
 def _mark_task(inline: Token) -> None:
     """A task's box as a character: no renderer makes an input of it."""
     first = inline.children[0] if inline.children else None
@@ -121,7 +97,6 @@ def _parser() -> MarkdownIt:
 
     parser = MarkdownIt("commonmark", {"maxNesting": MAX_NESTING})
     parser.enable(["table", "strikethrough"]).disable(["html_block", "html_inline"])
-    parser.core.ruler.at("inline", _inlines)
     parser.inline.terminator_re = _SPECIAL  # older versions of markdown-it-py do not read it
     parser.validateLink = lambda url: bool(safe_url(url))  # type: ignore[method-assign]
     install_math(parser)

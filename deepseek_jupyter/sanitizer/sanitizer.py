@@ -100,9 +100,8 @@ class Sanitizer:
 class _Tail:
     """The open block as shown so far, without parsing it from its start each time.
 
-    A fence is escaped line by line. Of a list the items that ended are rendered once, as lists of
-    their own. Other blocks are parsed while they are short, then whenever they grew by a quarter;
-    what is newer than that is shown as text.
+    A fence is escaped line by line. Other blocks are parsed while they are short, then whenever
+    they grew by a quarter; what is newer than that is shown as text.
     """
 
     def __init__(self) -> None:
@@ -110,10 +109,9 @@ class _Tail:
 
     def _reset(self, source: Source | None) -> None:
         self._source = source
-        self._lines = 0  # how many of the source's lines `_html` holds
+        self._lines = 0  # how many of a fence's lines `_html` holds
         self._html = ""
         self._parsed = Block("")
-        self._rest = ""
 
     def html(self, splitter: Splitter, refs: dict[str, Any]) -> str:
         """HTML of what `splitter` holds open."""
@@ -125,26 +123,12 @@ class _Tail:
             self._html += "".join(f"{escape(line)}\n" for line in lines)
             self._lines += len(lines)
             return code_open(source.info) + self._html + escape(partial) + CODE_CLOSE
-        self._ended_items(source, refs)
-        text = "\n".join([*source.lines[self._lines :], partial])
-        self._growing(text, refs)
-        rest = plain_html(self._rest) if self._rest.strip() else ""
-        return self._html + self._parsed.html + rest
-
-    def _ended_items(self, source: Source, refs: dict[str, Any]) -> None:
-        last = source.items[-1] if source.items else 0
-        if last > self._lines:
-            block = Block("\n".join(source.lines[self._lines : last]))
-            block.parse(dict(refs), html_only=True)
-            self._html += block.html
-            self._lines, self._parsed = last, Block("")
-
-    def _growing(self, text: str, refs: dict[str, Any]) -> None:
-        size = len(self._parsed.source)
+        text, size = "\n".join([*source.lines, partial]), len(self._parsed.source)
         if len(text) <= SHORT_TAIL or not size or len(text) >= size * 5 // 4:
             self._parsed = Block(text)
             self._parsed.parse(dict(refs), html_only=True)
-        self._rest = text[len(self._parsed.source) :]
+        rest = text[len(self._parsed.source) :]
+        return self._parsed.html + (plain_html(rest) if rest.strip() else "")
 
 
 def sanitize(text: str) -> Sanitized:

@@ -52,7 +52,7 @@ _MARK_MAP = {
 }
 _MARK_MAP_CODE = {key: _MARK_MAP[key] for key in "&<>@"}
 _CODE_ODD = re.compile(
-    r"[^\w \-+=.,;:/%(){}?^'#\"@]|(?<![^\W_])_|_(?![^\W_])|@(?=@)|:(?=//)|(?<=www)\."
+    r"[^\w \t\-+=.,;:/%(){}?^'#\"@\]>!]|(?<![^\W_])_|_(?![^\W_])|@(?=@)|:(?=//)|(?<=www)\."
 )
 
 _URL = re.compile(
@@ -140,8 +140,9 @@ def mark_text(text: str) -> str:
 def mark_code(text: str) -> str:
     """`text` for an element of code inside Markdown: one line, whatever parser reads it.
 
-    Inline HTML does not stop Markdown's inline rules, so all their characters become entities;
-    so do line ends, because an empty line ends an HTML block and indentation may end a list.
+    Inline HTML does not stop Markdown's inline rules, so the characters that start something become
+    entities (what only ends it, such as a bracket, then ends nothing); so do line ends, because an
+    empty line ends an HTML block and indentation may end a list.
     """
     return _CODE_ODD.sub(_code_char, text)
 

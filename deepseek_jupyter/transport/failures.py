@@ -200,7 +200,7 @@ def _hint(refusal: Refusal, kind: type[APIError]) -> str:
     if kind is errors.InsufficientBalanceError:
         where = _TABLE["top_up"].get(refusal.provider) or f"the provider of {_host(refusal.url)}"
         tells = " %deepseek balance shows what is left." if refusal.provider == "deepseek" else ""
-        return f"Top up the account at {where}, or ask another provider with -p.{tells}"
+        return f"Top up the account at {where}. -p asks another provider.{tells}"
     if kind is errors.ModelNotFoundError and refusal.provider:
         return f"%deepseek models {refusal.provider} lists the ids it offers; -m takes one."
     if kind is errors.EndpointError:

@@ -17,7 +17,7 @@ import {
   orText
 } from './card/renderers';
 import { page } from './card/notes';
-import { keepOutputs } from './card/outputs';
+import { keepOutputs } from './card/hostcell';
 import { CommHub } from './kernel/comms';
 import { COMPARE_MIME, MIME_TYPE } from './kernel/record';
 import { labPlugins } from './lab/index';

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from deepseek_jupyter.display.progress import Progress
+from deepseek_jupyter.display.report import Progress
 
 
 def test_a_log_gets_a_line_for_each_phase(capsys):

@@ -21,6 +21,16 @@ LINES = "\n".join(f"month_{n} = df[df.month == {n}].price.mean()  # of May {n}" 
 CODE = f"```python\n{LINES}\ndf.plot(kind='bar')\n```"
 ODD = "```python\nif a < b:\n    print('$')\n```"
 LIST = f"- {PROSE[:75]} *fell* in **May**.\n- {PROSE[75:]} `NaN` is dropped."
+LINE_END = "\n"
+CODES = {
+    "html": "<div class=\"a\" id='b'>\n  <p>Hi & <b>*x*</b></p>\n\n  <script>b[0]</script>\n</div>",
+    "ts": "const a = b.map(x => x < 3 ? `${x}` : [x]);\n\nif (a && b) {\n  go();\n}",
+    "json": '{"a": [1, {"b": "c://d"}],\n "k": null},',
+    "go": "\tif a < b {\n\t\treturn x[0]\n\t}",
+    "bash": 'cat "$f" | grep -v "^#" > "${f%.csv}.out"; done',
+    "python In[4]": "if a[0] < b: print(f'{x!r}', *args)",
+    "rust": "fn f<T: Clone>(x: &[T]) -> Vec<T> { x.iter().map(|a| a.clone()).collect() }",
+}
 RICH = "\n\n".join([PROSE, LIST, CODE, PROSE.replace("May", "June"), LIST.upper(), ODD] * 2)
 
 
@@ -31,8 +41,14 @@ def saved(answer: str) -> dict[str, object]:
 
 @pytest.mark.parametrize(
     "answer",
-    ["\n\n".join([PROSE] * 6), RICH, f"{PROSE}\n\n{LIST}\n\n" * 3],
-    ids=["prose", "rich", "lists"],
+    [
+        *("\n\n".join([PROSE] * 6), RICH, f"{PROSE}\n\n{LIST}\n\n" * 3),
+        *(
+            f"```{name}\n{(code + LINE_END) * (1 + 2_000 // len(code))}```"
+            for name, code in CODES.items()
+        ),
+    ],
+    ids=["prose", "rich", "lists", *CODES],
 )
 def test_a_file_grows_by_at_most_two_and_a_half_times_the_answer(answer):
     assert bytes_of_answer(answer) <= 2.5 * len(answer.encode())
@@ -53,7 +69,23 @@ def test_the_answer_is_in_the_output_at_most_twice(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "answer", [RICH, PROSE, ODD, "", "\n\n", "a\n\n\n\nb", f"{CODE}\n\n{CODE}"]
+    "answer",
+    [
+        *(
+            RICH,
+            PROSE,
+            ODD,
+            "",
+            "\n\n",
+            "a\n\n\n\nb",
+            f"{CODE}\n\n{CODE}",
+            "&lt; `<b>` &#65;\n\n~~~\n<\n~~~",
+        ),
+        *(
+            f"1. In a list:\n\n   ```{name}\n   {code}\n   ```\n\n{code}"
+            for name, code in CODES.items()
+        ),
+    ],
 )
 def test_the_answer_comes_back_to_the_letter(answer, monkeypatch):
     monkeypatch.setattr(render, "reads_plain_text", lambda: False)
@@ -61,9 +93,10 @@ def test_the_answer_comes_back_to_the_letter(answer, monkeypatch):
         assert read_record(unpacked(data)).answer == answer
 
 
-@given(
-    st.lists(st.sampled_from(["a", "b", "", "\n", "c\nd", "\n\n", "7"])).map("\n\n".join), st.text()
-)
+PARTS = ["a", "b", "", "\n", "c\nd", "\n\n", "7", "`<`", "&lt;", "<pre><code>&#10;</code></pre>"]
+
+
+@given(st.lists(st.sampled_from(PARTS)).map("\n\n".join), st.text())
 def test_any_answer_comes_back_from_any_markdown(answer, markdown):
     record = Turn("t", "c", "p", model="m", answer=answer, status="done").record
     for shown in (markdown, answer, f"{markdown}\n\n{answer}"):
@@ -71,11 +104,21 @@ def test_any_answer_comes_back_from_any_markdown(answer, markdown):
         assert unpacked(json.loads(json.dumps(data)))["answer"] == answer
 
 
-@pytest.mark.parametrize("part", [9, -1, 1.5, None, True, [0], {"a": 1}])
-def test_a_forged_number_is_an_empty_paragraph(part):
+@pytest.mark.parametrize(
+    "part", [9, -1, 1.5, None, True, [0], [9, 12], ["a", 2], [0, 1, 2], {"a": 1}]
+)
+def test_a_forged_place_is_empty(part):
     data = saved(PROSE)
     data[TURN_MIME]["more"] = json.dumps({"model": "m", "answer": ["x", part]})
     assert unpacked(data)["answer"] == "x\n\n"
+    data[TURN_MIME]["more"] = json.dumps({"model": "m", "lines": ["x", part]})
+    assert unpacked(data)["answer"] == "x\n"
+
+
+def test_an_answer_that_was_saved_as_paragraphs_opens():
+    data = {**saved(""), "text/markdown": "> p\n\nA *b*.\n\n<sub>m</sub>"}
+    data[TURN_MIME]["more"] = json.dumps({"model": "m", "answer": [1, "<C>"]})
+    assert read_record(unpacked(as_file(data))).answer == "A *b*.\n\n<C>"
 
 
 def as_file(data: dict[str, object]) -> dict[str, object]:

@@ -44,6 +44,12 @@ def test_a_trial_says_what_all_rows_take_and_what_leaves(serve, shell):
     for part in ("90, 30 different", "left to ask", "90 % range", "price of the rest", "at most"):
         assert part in said
     assert "{{ text }}" in said
+    with capture_output() as captured:
+        ds.map(frame(3, 3), PROMPT)
+    said = captured.outputs[-1].data["text/plain"]
+    assert "Nothing is left to ask; rows='all' gives all rows." in said
+    assert "price of the rest" not in said
+    assert len(ds.map(frame(3, 3), PROMPT, rows="all")) == 3
 
 
 @pytest.mark.parametrize(

@@ -26,10 +26,10 @@ import {
   regenerate,
   replaceCell,
   runBelow,
+  settle,
   stop
 } from './hostcell';
 import { make, say } from './dom';
-import { settle } from './outputs';
 import { FileTurns } from './parts';
 import { Proposal, readProposal, withoutCode } from './proposal';
 import { SiblingSwitch } from './siblings';

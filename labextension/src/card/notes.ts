@@ -13,6 +13,8 @@ export interface IRemedies {
   goOn?(): void;
   /** Ask in a new conversation. */
   fresh?(): void;
+  /** Open the panel's settings, where a hint names flags, which only a cell has. */
+  settings?(): void;
 }
 
 /** What the page around us can do; a plugin sets it. */
@@ -21,6 +23,8 @@ export const page: { enterKey: (() => void) | null } = { enterKey: null };
 const KEY = /^(?:Authentication|MissingKey)Error$/;
 const FRESH = /^ContextLengthError$/;
 const LASTING = /^(?:BadRequest|ContextLength|ContentRisk|ModelNotFound|PermissionDenied|Endpoint|Parameter|Template|Policy|Schema|Tool|Configuration|Conversation|Cell)Error$/;
+const FLAG = /(?:^|[\s`(])--?[a-z]/;
+const SENTENCE = /(?<=[.!?])\s+|(?<=[。！？])/;
 const CUT = ['interrupted', 'truncated', 'length'];
 
 /** The newest turn of each conversation that this page has seen: only that one can be gone on with. */
@@ -44,7 +48,7 @@ export class ErrorBox {
       return;
     }
     this._shown = key;
-    const { again, goOn, fresh } = this._remedies;
+    const { again, goOn, fresh, settings } = this._remedies;
     const trans = this._trans;
     const type = error?.type ?? '';
     const own: [string, (() => void) | null | undefined][] = [
@@ -53,14 +57,22 @@ export class ErrorBox {
       [trans.__('New conversation'), FRESH.test(type) && fresh]
     ].filter(([, act]) => act) as [string, () => void][];
     const retry = again && error && !LASTING.test(type);
-    const all = retry ? [...own, [trans.__('Try again'), again] as const] : own;
+    const priced = error?.hint.startsWith('--fit ');
+    const flags = settings && !priced && FLAG.test(error?.hint ?? '');
+    const all = [
+      ...own,
+      ...(retry ? [[trans.__('Try again'), again] as const] : []),
+      ...(flags ? [[trans.__('Settings'), settings] as const] : [])
+    ];
     this._buttons.replaceChildren(...all.map(([label, act]) => textButton('word', label, act!)));
     this._buttons.hidden = !all.length;
     // What a button says is not said by a command to type, too; a choice with prices is.
     const hint = said(error?.hint ?? '');
-    const hidden = own.length > 0 && !error?.hint.startsWith('--fit ');
+    const kept = own.length > 0 && !priced ? [] : hint.split(SENTENCE);
+    const shown = flags ? kept.filter(sentence => !FLAG.test(sentence)) : kept;
+    const hidden = shown.length < hint.split(SENTENCE).length;
     say(this._message, error ? said(error.message) || error.type : '');
-    say(this._hint, hidden ? '' : hint);
+    say(this._hint, hidden ? shown.join(' ') : hint);
     say(this._details, [said(error?.details ?? ''), hidden ? hint : ''].filter(Boolean).join('\n'));
     this._fold.hidden = !this._details.textContent;
     this._fold.open = false;

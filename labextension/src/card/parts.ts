@@ -66,8 +66,8 @@ export class Header {
     const running = live && isRunning(status);
     say(this._model, served_model || model);
     this._model.title = provider;
-    // While it thinks, the fold says so.
-    const silent = running && (asked || status === 'thinking');
+    // While it thinks, the fold says so; that it failed, the error.
+    const silent = running ? asked || status === 'thinking' : record.error !== null;
     say(this._phase, silent ? '' : this._words(record, running));
     this._phase.dataset.status = running ? 'running' : status;
     this._stop.hidden = !running;

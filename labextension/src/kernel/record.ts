@@ -207,9 +207,7 @@ export function readOutput(data: Record<string, unknown>, metadata: unknown = nu
     served_model: written['model'],
     ...texts,
     ...written,
-    ...(Array.isArray(written['answer'])
-      ? { answer: put(written['answer'], joined(data['text/markdown'])) }
-      : {}),
+    ...answerOf(written, joined(data['text/markdown'])),
     ...run,
     steps,
     schema
@@ -252,12 +250,38 @@ export function asOutput(bundle: JSONObject): { data: JSONObject; metadata: JSON
     : { data: bundle, metadata: {} };
 }
 
-/** The answer of its paragraphs: texts, and numbers of those that the Markdown has to the letter. */
-function put(parts: unknown[], markdown: string): string {
+/**
+ * The answer where it is written as texts and ranges of the Markdown's lines; before, as texts and
+ * numbers of its paragraphs.
+ */
+function answerOf({ lines, answer }: Record<string, unknown>, markdown: string) {
+  if (Array.isArray(lines)) {
+    const shown = asWritten(markdown);
+    const cut = (range: unknown) => {
+      const [start, stop] = list(range).map(at => Math.max(0, number(at) ?? 0));
+      return shown.slice(start ?? 0, stop ?? 0).join('\n');
+    };
+    return { answer: lines.map(part => (Array.isArray(part) ? cut(part) : text(part))).join('\n') };
+  }
   const shown = markdown.split(GAP);
-  return parts.map(part => (typeof part === 'number' ? (shown[part] ?? '') : text(part))).join(GAP);
+  const put = (part: unknown) => (typeof part === 'number' ? (shown[part] ?? '') : text(part));
+  return Array.isArray(answer) ? { answer: answer.map(put).join(GAP) } : {};
 }
 
+/** The lines of the kernel's Markdown as the answer has them; its twin is in `protocol/output.py`. */
+function asWritten(markdown: string): string[] {
+  const fence = (_: string, indent: string, language: string | undefined, code: string) =>
+    `${indent}\`\`\`${language ?? ''}&#10;${code}&#10;\`\`\``.replaceAll('&#10;', `\n${indent}`);
+  return markdown
+    .replace(CODE, fence)
+    .replace(/<(\/?code|\/?span)>/g, (_, tag: string) => (tag.endsWith('code') ? '`' : ''))
+    .replace(/&(?:#([0-9]{1,3})|(amp|lt|gt));/g, (_, code: string | undefined, name: string) =>
+      code ? String.fromCharCode(Number(code)) : ({ amp: '&', lt: '<', gt: '>' }[name] ?? '')
+    )
+    .split('\n');
+}
+
+const CODE = /^( *)<pre[^>]*><code(?: class="language-([^"]+)")?>(.*)<\/code><\/pre>/gm;
 const GAP = '\n\n';
 
 /** Read a record, whatever the JSON may be. */

@@ -4,6 +4,9 @@ import { extractMath, insertMath } from './math';
 import { guardLinks } from './sanitizer';
 import type { IBlock } from './blocks';
 
+/** A fence with more than the language, as `python In[3]` or `{python}`: parsers take all of it for one. */
+const INFO = /^(\s*(?:`{3,}|~{3,})[ \t]*)\{?\.?([\w+#-][\w+#.-]*)[^\n]*/;
+
 /** Draws blocks of untrusted Markdown. Every such class is held to one corpus of attacks. */
 export abstract class BlockRenderer {
   /**
@@ -18,7 +21,7 @@ export abstract class BlockRenderer {
     const cleaned = source.replace(/\r\n?/g, '\n').replace(/[\uE000\uE001]/g, '');
     const isCode = kind === 'fence';
     const { text, formulas } = isCode
-      ? { text: closeFence(cleaned), formulas: [] }
+      ? { text: closeFence(cleaned.replace(INFO, '$1$2')), formulas: [] }
       : extractMath(cleaned);
     try {
       await this.draw(host, text, definitions, isCode, closed);

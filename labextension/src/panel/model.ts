@@ -6,7 +6,7 @@ import { money } from '../card/wording';
 import { number, object } from '../kernel/json';
 import { isRunning } from '../kernel/record';
 import { readNames } from './composer';
-import { ASKED, fromFile, NOTHING, opened, reduce, withAsked, withoutAsked, withRecords } from './state';
+import { ASKED, left, NOTHING, opened, reduce, withAsked, withoutAsked, withRecords } from './state';
 import type { ITurnRecord } from '../kernel/record';
 import type { TurnMessage } from '../kernel/requests';
 import type { ITranscript } from '../kernel/transcript';
@@ -173,7 +173,7 @@ export class PanelModel {
 
   private async _load(): Promise<void> {
     if (this._link.presence !== 'live') {
-      this._set(fromFile(this._link.saved()));
+      this._set(left(this._state, this._link.saved()));
       this._view.used('');
       return;
     }

@@ -5,7 +5,7 @@
  * hang under their parent: what followed it on the branch gives way to them.
  */
 import { list, maybeText, number, object } from '../kernel/json';
-import { readRecord, readRecords, readSeam, readWaiting } from '../kernel/record';
+import { isRunning, readRecord, readRecords, readSeam, readWaiting } from '../kernel/record';
 import type { ISeam, ITurnRecord } from '../kernel/record';
 
 /** A turn's place on the active branch. */
@@ -127,6 +127,18 @@ export function fromFile(saved: readonly ITurnRecord[]): IState {
     way: saved.map(fileStep),
     records: new Map(saved.map(record => [record.id, record]))
   };
+}
+
+/** The state once the kernel is gone: what was read of it stays; where there was none, the file's turns. */
+export function left(state: IState, saved: readonly ITurnRecord[]): IState {
+  if (!state.conversation) {
+    return fromFile(saved);
+  }
+  const records = new Map([...saved.map(record => [record.id, record] as const), ...state.records]);
+  const way = state.way.filter(({ id }) => records.has(id));
+  // One that ended just now keeps its place, though the branch was not read again.
+  const running = state.running.filter(id => !isRunning(records.get(id)?.status ?? 'waiting'));
+  return { ...state, records, way, running, stale: false };
 }
 
 function fileStep({ id, branch, prompt, answer }: ITurnRecord): IStep {

@@ -47,6 +47,7 @@ export class TurnList {
     );
     const { node } = this._list;
     node.tabIndex = 0;
+    node.setAttribute('role', 'group');
     node.setAttribute('aria-label', trans.__('Conversation'));
     _options.link.transcriptChanged.connect(this._onTranscript, this);
     this._clock = window.setInterval(() => _options.state().running.forEach(id => this._show(id)), 1000);
@@ -182,6 +183,7 @@ export interface ITurnActions {
   /** Ask the question of a turn again, in a new conversation if so. */
   again(record: ITurnRecord, fresh: boolean): void;
   goOn(): unknown;
+  settings(): unknown;
   answerToolCall(record: ITurnRecord, call: string, consent: Consent): void;
   /** Go on from an alternative of a token. */
   branch(id: string, at: number, choice: number): void;
@@ -230,7 +232,8 @@ export class TurnView implements IItem {
       remedies: {
         again: () => at(record => _actions.again(record, false)),
         goOn: () => _actions.goOn(),
-        fresh: () => at(record => _actions.again(record, true))
+        fresh: () => at(record => _actions.again(record, true)),
+        settings: () => _actions.settings()
       },
       seam: {
         show: last => _actions.show(last),

@@ -107,7 +107,7 @@ export class PanelView {
     );
     this._file = new FileTurns(trans, take => void this._request('trust', { take }));
     this._status.setAttribute('role', 'status');
-    this._error = new ErrorBox(trans, {});
+    this._error = new ErrorBox(trans, { settings: () => void this.settings() });
     this._notice = this._error.node;
     this._notice.classList.add('jp-DeepSeek-panel-error');
     this._notice.setAttribute('role', 'alert');
@@ -142,7 +142,7 @@ export class PanelView {
     if (this._link.presence === 'unloaded') {
       await this._link.load();
     }
-    this._bar.settings();
+    this._bar.drawer.name === 'settings' || this._bar.settings();
   }
 
   /** Write something into the composer, behind what is there. */
@@ -345,6 +345,7 @@ export class PanelView {
     stop: (record: ITurnRecord) => this._stop(record.id),
     again: (record: ITurnRecord, fresh: boolean) => void this._again(record, fresh),
     goOn: () => this._request('ask', { prompt: '', go_on: true }),
+    settings: () => this.settings(),
     answerToolCall: (record: ITurnRecord, call: string, consent: Consent) =>
       this._link.send({ type: consent, id: record.id, call }),
     branch: (turn: string, at: number, choice: number) =>

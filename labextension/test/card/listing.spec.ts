@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
 import { Listing, rows } from '../../src/card/listing';
-import { Tools } from '../../src/card/tools';
+import { Tools } from '../../src/card/steps';
 import { readConsentRequest, readRecord } from '../../src/kernel/record';
 
 const trans = nullTranslator.load('deepseek_jupyter');

@@ -19,6 +19,22 @@ describe('an answer that a small model gave for want of a key', () => {
   });
 });
 
+it('the panel has its settings where a hint names flags, and the sentences without any', () => {
+  const hint = 'Top up the account. -p asks another provider. %deepseek balance shows what is left.';
+  const details = 'deepseek, HTTP 402';
+  for (const settings of [undefined, () => undefined]) {
+    const notes = new Notes(nullTranslator.load(''), { again: () => undefined, settings });
+    const error = { type: 'InsufficientBalanceError', message: 'Used up.', hint, details };
+    notes.update(readRecord({ id: 'a', status: 'error', error }));
+    const read = (part: string) => notes.node.querySelector(`.jp-DeepSeek-error-${part}`)!.textContent;
+    const labels = [...notes.node.querySelectorAll('button')].map(button => button.textContent);
+    expect(labels).toEqual(settings ? ['Try again', 'Settings'] : ['Try again']);
+    const short = 'Top up the account. %deepseek balance shows what is left.';
+    expect(read('hint')).toBe(settings ? short : hint);
+    expect(read('details')).toBe(settings ? `${details}\n${hint}` : details);
+  }
+});
+
 describe('a question that is too long', () => {
   it('shows the choices and their prices beside the button, and else the button alone', () => {
     for (const hint of ['--fit parts sends the most relevant parts (up to 2,250 tokens)', '--new begins']) {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { comparisonOf, readNews, withNews } from '../../src/card/outputs';
+import { comparisonOf, readNews, withNews } from '../../src/card/hostcell';
 import { COMPARE_MIME, MIME_TYPE, readComparison } from '../../src/kernel/record';
 
 const bundle = { 'text/plain': 'end' };

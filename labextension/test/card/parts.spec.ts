@@ -1,7 +1,7 @@
 import { nullTranslator } from '@jupyterlab/translation';
 import { describe, expect, it, vi } from 'vitest';
 import { Attachments, Header, JobBar, readJob, shareOf } from '../../src/card/parts';
-import { Tools } from '../../src/card/tools';
+import { Tools } from '../../src/card/steps';
 import { readRecord } from '../../src/kernel/record';
 
 const trans = nullTranslator.load('deepseek_jupyter');

@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { nullTranslator } from '@jupyterlab/translation';
 import cases from '../../../tests/data/tables.json';
 import { recordsIn, tableIn, tableOf, TypedAnswer } from '../../src/card/listing';
-import { Tools } from '../../src/card/tools';
+import { Tools } from '../../src/card/steps';
 import { MIME_TYPE, readOutput, readRecord } from '../../src/kernel/record';
 
 const trans = nullTranslator.load('deepseek_jupyter');

@@ -17,6 +17,38 @@ it('an answer is put together of what the Markdown has to the letter', () => {
   expect(readOutput(data).answer).toBe('First.\n\nb < c\n\nSecond \u{1f600}.\n\nlost\n\n');
 });
 
+it('an answer is put together of texts and of the lines of the Markdown as they were written', () => {
+  const markdown = [
+    '> The question',
+    '',
+    '1. See `a` and <code>b &#124; c</code> for <span>&#36;</span>5:',
+    '',
+    '   <pre><code class="language-ts">if (a &lt; b &amp;&amp; c&#91;0]) {&#10;&#10;}</code></pre>',
+    '',
+    'End.'
+  ].join('\n');
+  const lines = [[2, 6], '   ', '', [8, 99], [-3, 0], ['x'], 'And &lt; so.', null];
+  const data = {
+    [MIME_TYPE]: { schema: 3, more: JSON.stringify({ model: 'm', lines }), run: '{}' },
+    'text/markdown': markdown
+  };
+  expect(readOutput(data).answer.split('\n')).toEqual([
+    '1. See `a` and `b | c` for $5:',
+    '',
+    '   ```ts',
+    '   if (a < b && c[0]) {',
+    '   ',
+    '',
+    '   ```',
+    '',
+    'End.',
+    '',
+    '',
+    'And &lt; so.',
+    ''
+  ]);
+});
+
 describe('readRecord', () => {
   it.each([null, 3, 'text', [], { answer: 5, reasoning: {}, notices: 'no', tool_calls: [1, null] }])(
     'makes something of %j',

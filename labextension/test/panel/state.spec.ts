@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { MIME_TYPE } from '../../src/kernel/record';
-import { fromFile, NOTHING, opened, reduce, savedTurns, shown, withRecords } from '../../src/panel/state';
+import { fromFile, left, NOTHING, opened, reduce, savedTurns, shown, withRecords } from '../../src/panel/state';
 import type { IState } from '../../src/panel/state';
 
 const CONVERSATION = {
@@ -92,6 +92,15 @@ describe('the state of the panel', () => {
     const other = cell('0', { conversation: 'before' });
     const saved = savedTurns([cell('2'), other, cell('1'), { outputs: [null, {}, { data: {} }] }]);
     expect(ids(fromFile(saved))).toEqual(['1', '2']);
+    expect(ids(left(NOTHING, saved))).toEqual(['1', '2']);
     expect(savedTurns([])).toEqual([]);
+  });
+
+  it('keeps what was read of a kernel that is gone, and nothing runs', () => {
+    const read = withRecords(start, { records: [record('b', null)] });
+    expect(ids(left(reduce(read, turn('begun', 'x', 'b')), []))).toEqual(['b']);
+    const ended = { status: 'done', answer: 'Hello.' };
+    const state = left(reduce(reduce(read, turn('begun', 'x', 'b')), turn('ended', 'x', 'b', ended)), []);
+    expect(ids(state)).toEqual(['b', 'x']);
   });
 });

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { split } from '../../src/markdown/blocks';
-import { WidgetLink } from '../../src/widget/widgetlink';
-import { WidgetRenderer } from '../../src/widget/index';
+import { WidgetLink, WidgetRenderer } from '../../src/widget/index';
 import { catalogueFor, Signal, wordsOf } from '../../src/widget/substitutes';
 import type { JSONObject } from '@lumino/coreutils';
 
