@@ -4,7 +4,8 @@ Every text is redacted first, in a fixed order, and then fitted: the budget may 
 but never changes what a pseudonym stands for. What is left out is counted.
 
 The steps, until it fits: fewer sample rows and narrower cells; shorter descriptions; then as many
-columns as there is room for, in the frame's order, the rest counted by type.
+columns as there is room for, in the frame's order, the rest counted by type. What room a step
+leaves goes to the next longer descriptions of the first columns.
 
 The facts about a column are computed in Python from plain values, so that every library's frame
 gives the same figures to the last digit.
@@ -39,6 +40,9 @@ class Described:
     name: str
     type: str
     details: Sequence[str]
+
+    def line(self, detail: int) -> str:
+        return f"- {self.name}: {self.details[detail]}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,24 +101,27 @@ class _Draft:
     def __init__(self, head: str, columns: Sequence[Described], rows: Rows) -> None:
         self._head, self._columns, self._rows = head, columns, rows
 
-    def text(self, plan: _Plan, count: int) -> str:
-        """The card with `count` columns."""
-        shown = self._columns[:count]
-        if plan.detail:
-            lines = [f"- {column.name}: {column.details[plan.detail]}" for column in shown]
-        else:  # names alone, neighbours of one type on one line
+    def text(self, plan: _Plan, count: int, extra: int = 0) -> str:
+        """The card with `count` columns, the first `extra` of them at one detail more."""
+        shown, detail = self._columns[:count], plan.detail
+        if detail == extra == 0:  # names alone, neighbours of one type on one line
             groups = groupby(shown, key=attrgetter("type"))
             lines = [f"- {kind}: {', '.join(c.name for c in some)}" for kind, some in groups]
+        else:
+            lines = [column.line(detail + (at < extra)) for at, column in enumerate(shown)]
         rest = _rest(self._columns[count:], count)
         return "\n".join([self._head, *lines, *rest, *_table(self._rows, plan.rows, plan.width)])
 
     def enriched(self, plan: _Plan, count: int, budget: int) -> Fitted:
-        """`plan`, with what it leaves of the budget spent on more rows."""
-        if plan.rows and plan.width == _WIDTH:
+        """`plan`, with what it leaves of the budget spent on more rows or longer descriptions."""
+        extra = 0
+        if plan.detail < 2:
+            extra = _most(count, lambda n: self.text(plan, count, n), budget)
+        elif plan.rows and plan.width == _WIDTH:
             rows = len(self._rows.places)
             more = _most(rows, lambda n: self.text(replace(plan, rows=n), count), budget)
             plan = replace(plan, rows=max(plan.rows, more))
-        return Fitted(self.text(plan, count), count, plan.rows, tuple(self._cut(plan)))
+        return Fitted(self.text(plan, count, extra), count, plan.rows, tuple(self._cut(plan)))
 
     def _cut(self, plan: _Plan) -> Iterator[str]:
         cells, lengths = self._rows.cells, self._rows.lengths
