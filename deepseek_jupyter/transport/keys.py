@@ -229,7 +229,9 @@ def scrub(text: str, *secrets: Secret) -> str:
             read = _HIDDEN.sub("", decode(read))
             if any_case.search(read):
                 text = read = any_case.sub(_MASK, read)
-        text = re.sub(rf"[\w+/=-]*(?:{'|'.join(_encoded(key))})[\w+/=-]*", _MASK, text)
+        encoded = re.compile("|".join(_encoded(key)))
+        runs = re.split(r"([\w+/=-]+)", text) if encoded.search(text) else [text]
+        text = "".join(_MASK if encoded.search(run) else run for run in runs)
     return _USER.sub("", _KEY_SHAPED.sub(_MASK, text))
 
 
