@@ -18,8 +18,8 @@ export DEEPSEEK_TEST_MODELS ?= $(DEEPSEEK_JUPYTER_HOME)/local/models
 unexport PYTHONDONTWRITEBYTECODE
 
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-# On twice as many processes as there are cores: tests wait for half of their time.
-EACH := -n $(shell $(PYTHON) -c "import os; print(min(8, 2 * (os.cpu_count() or 2)))") --dist worksteal
+# On half as many more processes as there are cores: some tests wait.
+EACH := -n $(shell $(PYTHON) -c "import os; print(min(8, 3 * (os.cpu_count() or 2) // 2))") --dist worksteal
 # Their journals, thousands, are synced: in memory, where a gigabyte is free, they wait for no disk.
 MEMORY := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 1000000 2>/dev/null \
 	&& echo "TMPDIR=/dev/shm")

@@ -11,6 +11,8 @@ import pytest
 from .support.asking import KEY
 from .support.scripted import error, plain
 
+pytestmark = pytest.mark.slow  # a process or more for each of them
+
 
 @pytest.fixture
 def surroundings(child_environment: dict[str, str], tmp_path: Path) -> dict[str, str]:

@@ -222,6 +222,7 @@ def fed(text: str, *cuts: int) -> Sanitizer:
     return whole
 
 
+@pytest.mark.slow
 def test_control_without_sanitizing_the_checks_fire() -> None:
     caught = {a["name"] for a in ATTACKS if faults(GFM.render(a["text"]))}
     assert len(caught) > 100

@@ -53,6 +53,7 @@ def test_a_forged_rhythm_is_none(forged):
     assert unpacked(forged) == []
 
 
+@pytest.mark.slow
 def test_a_bomb_is_not_unpacked_to_its_end():
     bomb = base64.b64encode(zlib.compress(b"0a1" * 10_000_000, 9)).decode()
     assert len(unpacked(bomb)) <= 1_400_000
