@@ -323,6 +323,7 @@ def test_a_suite_and_a_comparison_are_unpacked_elsewhere(
     assert len(server.requests) == 26
 
 
+@pytest.mark.slow
 def test_a_notebook_with_a_suite_is_replayed_and_asks_nothing(suite_notebook, server, tmp_path):
     book, printed = suite_notebook
     content, problems = play(book, read_recording(tmp_path / "suite.dsrec"))

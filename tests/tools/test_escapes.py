@@ -104,6 +104,7 @@ def test_the_machine_is_not_described(sandbox, sentinels, query):
     assert not [fact for fact in private if len(fact) > 1 and fact in told]
 
 
+@pytest.mark.slow
 @rows(HOGS)
 def test_nothing_takes_more_than_it_may(strict, sentinels, query):
     began = time.monotonic()
