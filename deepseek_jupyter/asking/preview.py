@@ -123,7 +123,7 @@ def preview(session: Session, question: Question) -> Preview:
     price = session.price(prepared.provider, prepared.request.model)
     title = f"Nothing was sent. It would go to {prepared.provider.title}, {prepared.request.model}."
     rules = [Report(prepared.teaching.notice)] if prepared.teaching else []
-    reports = [*rules, *_shortened(prepared.turn), _room(session, prepared)]
+    reports = [*rules, *_shortened(prepared.turn)]
     reports.append(_tokens(prepared.turn, price))
     reports += _data(prepared.turn)
     reports += _masked(prepared.request.messages)
@@ -133,7 +133,7 @@ def preview(session: Session, question: Question) -> Preview:
     if notice := session.memory.restored_notice:
         reports.append(Report("The notebook's conversation", remark=notice))
     address = _address(prepared.provider, beta=prepared.built.beta)
-    summary = _summary(prepared.turn, price, _cached(session, prepared))
+    summary = f"{_gauge(session, prepared, price)}{_leaving(prepared.turn)}"
     payload = prepared.built.payload
     id = hashlib.sha256(payload).hexdigest()[:8]
     _drawn[id] = replace(question, dry_run=False, drawn=(host(prepared.provider), payload))
@@ -149,12 +149,7 @@ def gauge(session: Session, question: Question) -> str:
     """
     prepared = prepare(session, place(session, replace(question, dry_run=True)))
     price = session.price(prepared.provider, prepared.request.model)
-    total, cached = _total(prepared.turn), _cached(session, prepared)
-    context = prepared.provider.facts(prepared.request.model).context
-    words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
-    if price is not None:
-        words.append(f"about {money(_cost(total, price, cached), price.currency)}")
-    found = ", ".join([*words, f"{cached:,} cached"])
+    found = _gauge(session, prepared, price)
     return f"{found}\n{search_notice(price)}" if question.web else found
 
 
@@ -175,13 +170,14 @@ def _address(provider: Provider, *, beta: bool) -> tuple[str, str, str]:
     return join_url(base, WIRES[provider.wire].path), next(iter(keyed), ""), provider.wire
 
 
-def _room(session: Session, prepared: Prepared) -> Report:
-    """What of the tokens may be in the cache, and how many the context takes."""
+def _gauge(session: Session, prepared: Prepared, price: Price | None) -> str:
+    """How full the context is, what that costs, and what of it may be in the cache."""
+    total, cached = _total(prepared.turn), _cached(session, prepared)
     context = prepared.provider.facts(prepared.request.model).context
-    cached = _cached(session, prepared)
-    if not context:
-        return Report(f"{cached:,} cached")
-    return Report(f"{cached:,} cached; the context takes {context:,} tokens")
+    words = [f"{total:,} of {context:,} tokens" if context else f"{total:,} tokens"]
+    if price is not None:
+        words.append(f"about {money(_cost(total, price, cached), price.currency)}")
+    return ", ".join([*words, f"{cached:,} cached"])
 
 
 def _cached(session: Session, prepared: Prepared) -> int:
@@ -208,7 +204,7 @@ def sent(session: Session, turn: Turn) -> Preview:
     body["messages"] = wire_messages(legal(messages), turn.model, dialect)
     reports = [*_shortened(turn), _tokens(turn), *_data(turn), *_masked(messages)]
     address = _address(profile, beta=bool(turn.sending.get("beta")))
-    return Preview(title, _summary(turn), body, b"", reports, *address)
+    return Preview(title, f"{_total(turn):,} tokens{_leaving(turn)}", body, b"", reports, *address)
 
 
 def _as_sent(session: Session, turn: Turn, earlier: Turn) -> list[Message]:
@@ -266,10 +262,8 @@ def _cost(count: int, price: Price, cached: int = 0) -> Decimal:
     return price.cost(Usage(prompt_tokens=count, cache_hit_tokens=cached)).amount
 
 
-def _summary(turn: Turn, price: Price | None = None, cached: int = 0) -> str:
-    """How many tokens, what they cost, and which columns leave or stay."""
-    total = _total(turn)
-    cost = price and f", about {money(_cost(total, price, cached), price.currency)}"
+def _leaving(turn: Turn) -> str:
+    """Which columns leave or stay, as the end of a sentence; "" without any."""
     said = []
     for details in turn.sending.get("attachments", ()):
         columns = details["columns"]
@@ -280,8 +274,7 @@ def _summary(turn: Turn, price: Price | None = None, cached: int = 0) -> str:
         kept = [c["name"] for c in columns if c["leaves"] == "nothing"]
         said += [f"{_names(kept)} {'stays' if len(kept) == 1 else 'stay'}"] if kept else []
         said += ["no values leave"] if columns and not leaving and not kept else []
-    more = f"; {', '.join(said)}." if said else "."
-    return f"{total:,} tokens{cost or ''}{more}"
+    return f"; {', '.join(said)}." if said else ""
 
 
 def _names(columns: Sequence[str]) -> str:
