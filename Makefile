@@ -64,7 +64,7 @@ test-pythons: .make/venv
 test-lowest: .make/venv
 	$(BIN)/pytest -s --timeout 3600 tests/everywhere/lowest.py
 
-everywhere: .make/venv .make/chromium
+everywhere: .make/venv .make/model .make/chromium
 	$(BIN)/pytest -s --timeout 3600 tests/everywhere/*.py
 	DEEPSEEK_TEST_RELOADS=20 $(BIN)/pytest -s tests/browser/test_reload.py
 

@@ -206,7 +206,7 @@ def test_the_panel_asks_several_and_goes_on_with_one(browser, server, open_noteb
 @pytest.mark.parametrize("saves", [True, False])
 @pytest.mark.parametrize("goodbye", [True, False])
 def test_the_end_arrives_in_a_page_that_is_reloaded(book, server, saves, goodbye):
-    server.fallback = lambda request: Reply(deltas(300, rate=30, size=10))
+    server.fallback = lambda request: Reply(deltas(180, rate=30, size=10))
     page = book.page
     if not saves:
         page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
@@ -220,7 +220,7 @@ def test_the_end_arrives_in_a_page_that_is_reloaded(book, server, saves, goodbye
     page.wait_for_function("() => window.jupyterapp !== undefined")
     for name in TEXTS:
         column(book, name).get_by_text("First token after").wait_for()
-        until(page, lambda name=name: " 299" in column(book, name).inner_text())
+        until(page, lambda name=name: " 179" in column(book, name).inner_text())
     (output,) = saved(book)["cells"][1]["outputs"]
     data = {kind: joined(value) for kind, value in output["data"].items()}
     assert [record["status"] for record in records_of(data)] == ["done"] * 3
