@@ -113,6 +113,22 @@ class TestRows:
             assert part in executed.printed
 
 
+class TestSwitching:
+    notebook = "08-switching.ipynb"
+    edits = ((", (8, 8), (25, 50), (64, 19), (7, 95)]", "]"),)
+
+    def test_a_printed_table_and_a_suite_that_says_how_little_it_shows(self, executed):
+        assert executed.errors == []
+        for part in (
+            "A trial of 2 of 4 cases",
+            "Scored by number",
+            "thinking",
+            "Scored by python",
+            "Not shown: thinking may be",
+        ):
+            assert part in executed.printed
+
+
 def test_sparse_attention_is_learned_in_half_a_minute_with_numpy_alone():
     from nbclient import NotebookClient
 

@@ -95,19 +95,3 @@ class TestPanel:
     def test_the_panel_is_an_output(self, executed):
         panels = [o["data"].get(PANEL_MIME) for o in executed.outputs if "data" in o]
         assert {"height": 520} in panels
-
-
-class TestSwitching:
-    notebook = "08-switching.ipynb"
-    edits = ((", (8, 8), (25, 50), (64, 19), (7, 95)]", "]"),)
-
-    def test_a_printed_table_and_a_suite_that_says_how_little_it_shows(self, executed):
-        assert executed.errors == []
-        for part in (
-            "A trial of 2 of 4 cases",
-            "Scored by number",
-            "thinking",
-            "Scored by python",
-            "Not shown: thinking may be",
-        ):
-            assert part in executed.printed
