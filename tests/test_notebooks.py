@@ -7,7 +7,6 @@ tests/everywhere/embedded.py: one request has one answer.
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import time
@@ -76,57 +75,6 @@ class TestAsk:
             assert f">>> {turn['prompt']}" in runs[0].printed
             assert turn["answer"] in runs[0].printed
         assert "Saved: " in runs[0].printed
-
-
-class TestDocuments:
-    """What a small model says, nobody knows; what the marks say of it is true."""
-
-    notebook = "06-documents.ipynb"
-
-    def test_each_quote_has_its_place_or_none(self, executed):
-        check(executed)
-        lines = (ROOT / "notebooks/data/minutes.txt").read_text().splitlines()
-        marks = re.compile(
-            r'(?:"([^"]+)"|^> (.+?)) \[(?:data/minutes\.txt:(\d+)(?:-(\d+))?|not found)\]', re.M
-        )
-        found = [m for turn in executed.turns for m in marks.finditer(turn["answer"])]
-        assert len(executed.turns) == 2
-        assert found
-        for match in found:
-            quote = " ".join((match[1] or match[2]).split())
-            first, last = int(match[3] or 1), int(match[4] or match[3] or len(lines))
-            stands = quote.rstrip(".") in " ".join(" ".join(lines[first - 1 : last]).split())
-            assert stands == bool(match[3])
-
-    def test_what_does_not_fit_is_refused_and_planned(self, executed):
-        for part in ("--fit map asks each of", "The plan", "the most relevant", "Nothing was sent"):
-            assert part in executed.printed
-
-
-class TestRows:
-    notebook = "07-rows.ipynb"
-    edits = (("reviews.head(12)", "reviews.head(4)"),)  # each takes the model seconds
-
-    def test_a_trial_its_rows_and_nothing_twice(self, executed):
-        assert executed.errors == []
-        for part in ("200, 200 different", "Nothing was sent", "4 of 4 rows", "0 requests"):
-            assert part in executed.printed
-
-
-class TestSwitching:
-    notebook = "08-switching.ipynb"
-    edits = ((", (8, 8), (25, 50), (64, 19), (7, 95)]", "]"),)
-
-    def test_a_printed_table_and_a_suite_that_says_how_little_it_shows(self, executed):
-        assert executed.errors == []
-        for part in (
-            "A trial of 2 of 4 cases",
-            "Scored by number",
-            "thinking",
-            "Scored by python",
-            "Not shown: thinking may be",
-        ):
-            assert part in executed.printed
 
 
 def test_sparse_attention_is_learned_in_half_a_minute_with_numpy_alone():

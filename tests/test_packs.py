@@ -21,7 +21,7 @@ from .support.kernels import record_in
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
 PACKS = sorted((NOTEBOOKS / "packs").glob("*.dsrec"))
-ASKS = re.compile(r"%%?(ds|deepseek) |ds\.(ask|map|aask|stream)\(")
+ASKS = re.compile(r"%%?(ds|deepseek) |ds\.(ask|map|aask|stream|suite|compare)\(")
 
 pytestmark = [pytest.mark.kernel, pytest.mark.slow, pytest.mark.timeout(300)]
 
