@@ -15,7 +15,6 @@ import asyncio
 import codecs
 import contextlib
 import functools
-import itertools
 import os
 import random
 import ssl
@@ -42,6 +41,7 @@ from .learned import remember
 from .providers import Provider
 from .retry import RetryPolicy
 
+_SHARD = 4  # requests of one connection pool
 _ONE_STRAIN = 0.5  # seconds within which refusals count as one
 _LARGEST_ERROR = 65536  # bytes of an error's body that are read
 _PIECE = 65536  # bytes that are unpacked at a time
@@ -113,6 +113,19 @@ def _way(url: str) -> Way:
     return here, here and parts(url.strip()).scheme == "http"
 
 
+@dataclass(slots=True)
+class _Shard:
+    """A connection pool and the requests in it.
+
+    httpcore looks at every connection of a pool for each request, so that one pool of 64 is slower
+    than 16 of 4 (encode/httpx#3215).
+    """
+
+    http: httpx.AsyncClient
+    way: Way
+    busy: int = 0
+
+
 class _Auth(httpx.Auth):
     """Puts the key into the one header, so that it is in no variable of ours."""
 
@@ -148,9 +161,7 @@ class Client:
         self.retry = retry or RetryPolicy()
         self._concurrency = concurrency
         self._limiters: dict[str, Limiter] = {}
-        # By way, those that serve no request now. Each serves one at a time: httpcore looks at
-        # every connection of a pool for each request, so that one pool of 64 is slower than 64.
-        self._idle: dict[Way, list[httpx.AsyncClient]] = {}
+        self._shards: list[_Shard] = []
         self._loop: asyncio.AbstractEventLoop | None = None
 
     async def stream(self, exchange: Exchange) -> AsyncGenerator[list[Event]]:
@@ -202,10 +213,10 @@ class Client:
             raise exchange.unreadable(bug) from None
 
     async def close(self) -> None:
-        """Close every connection that serves no request."""
-        idle, self._idle = self._idle, {}
-        for pool in itertools.chain(*idle.values()):
-            await pool.aclose()
+        """Close every connection."""
+        shards, self._shards = self._shards, []
+        for shard in shards:
+            await shard.http.aclose()
 
     async def _attempt(self, exchange: Exchange) -> AsyncIterator[list[Event]]:
         built = exchange.begin()
@@ -243,7 +254,7 @@ class Client:
         """The open response, under a timer that the reader winds on. A refusal is raised."""
         async with (
             self._mapped(exchange, seconds),
-            self._free_pool(exchange.url) as client,  # before the clock: it reads certificates
+            self._pool(exchange.url) as client,  # before the clock starts: it reads certificates
             asyncio.timeout(seconds) as timer,
         ):
             request = client.build_request(
@@ -310,23 +321,27 @@ class Client:
         return Retry(error.what, type(error).__name__, delay, number, most)
 
     @contextlib.asynccontextmanager
-    async def _free_pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
-        """A connection pool for one request to `url`, the one that was used last where it can be:
-        its connection is open yet.
-        """
-        idle = self._idle.setdefault(_way(url), [])
-        pool = idle.pop() if idle else self._pool(_way(url))
+    async def _pool(self, url: str) -> AsyncIterator[httpx.AsyncClient]:
+        """A connection pool with room, for one request to `url`."""
+        way = _way(url)
+        free = (s for s in self._shards if s.way == way and s.busy < _SHARD)
+        shard = next(free, None)
+        if shard is None:
+            shard = self._shard(way)
+            self._shards.append(shard)
+        shard.busy += 1
         try:
-            yield pool
+            yield shard.http
         finally:
-            idle.append(pool)
+            shard.busy -= 1
 
-    def _pool(self, way: Way) -> httpx.AsyncClient:
+    def _shard(self, way: Way) -> _Shard:
+        """A new pool."""
         here, in_clear = way
         file, folder = os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")
         connect, write = self.timeouts.connect, self.timeouts.write
         try:
-            return httpx.AsyncClient(
+            http = httpx.AsyncClient(
                 follow_redirects=False,  # a key must not travel to another host
                 timeout=httpx.Timeout(None, connect=connect, write=write, pool=60.0),
                 limits=httpx.Limits(keepalive_expiry=60.0),  # people think between questions
@@ -342,13 +357,14 @@ class Client:
                 f"The proxy set in the environment cannot be used: {_proxy_fault(error)}.",
                 "Correct or unset it. Addresses of this machine and -p local need no proxy.",
             ) from error
+        return _Shard(http, way)
 
     def _settle(self) -> None:
         """On another loop (a fork has its own) leave what belongs to the old one to it."""
         loop = asyncio.get_running_loop()
         if self._loop is not loop:
             if self._loop is not None:
-                self._idle, self._limiters = {}, {}
+                self._shards, self._limiters = [], {}
             self._loop = loop
 
 
